@@ -1,0 +1,146 @@
+package mask
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Masked is what stands in the place of a masked value.
+const Masked = "*****"
+
+// names are mask names, folded: matching knows no case.
+type names struct {
+	plain  map[string]struct{} // match a field at any depth
+	dotted map[string]struct{} // match a path from the top
+}
+
+func newNames(list []string) *names {
+	n := &names{plain: map[string]struct{}{}, dotted: map[string]struct{}{}}
+	for _, name := range list {
+		name = string(fold(nil, strings.TrimSpace(name)))
+		switch {
+		case name == "":
+		case strings.Contains(name, "."):
+			n.dotted[name] = struct{}{}
+		default:
+			n.plain[name] = struct{}{}
+		}
+	}
+	return n
+}
+
+func (n *names) empty() bool { return n == nil || len(n.plain)+len(n.dotted) == 0 }
+
+// path is where a walk through a document stands: the folded names of the open
+// fields, with dots between them.
+type path []byte
+
+// enter appends a field's name to the first base bytes of p.
+func enter[T string | []byte](p path, base int, name T) path {
+	p = p[:base]
+	if base > 0 {
+		p = append(p, '.')
+	}
+	return fold(p, name)
+}
+
+// masks reports whether the field that enter has just appended behind base is to
+// be masked.
+func (n *names) masks(p path, base int) bool {
+	if base > 0 {
+		base++ // the dot
+	}
+	if _, masked := n.plain[string(p[base:])]; masked {
+		return true
+	}
+	_, masked := n.dotted[string(p)]
+	return masked
+}
+
+// masksForm reports whether a form field is to be masked. Its name may spell a
+// path, as user[password], user.password or users[0][password]: the field is
+// masked when any part of the path is, and list indexes do not count.
+func (n *names) masksForm(name []byte) bool {
+	var room [128]byte
+	folded := fold(room[:0], name)
+	if _, masked := n.plain[string(folded)]; masked {
+		return true
+	}
+	var short [128]byte
+	var all, named path = short[:0], nil
+	for len(folded) > 0 {
+		end := 0
+		for end < len(folded) && !isSeparator(folded[end]) {
+			end++
+		}
+		part := folded[:end]
+		folded = folded[min(end+1, len(folded)):]
+		if len(part) == 0 {
+			continue
+		}
+		base := len(all)
+		if all = enter(all, base, part); n.masks(all, base) {
+			return true
+		}
+		if len(n.dotted) > 0 && !isIndex(part) {
+			base = len(named)
+			if named = enter(named, base, part); n.masks(named, base) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isSeparator(c byte) bool { return c == '.' || c == '[' || c == ']' }
+
+func isIndex(part []byte) bool {
+	for _, c := range part {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// fold appends s with all letters that differ only in case made one, in the
+// sense of strings.EqualFold. Bytes that are no UTF-8 stay as they are.
+func fold[T string | []byte](dst []byte, s T) []byte {
+	start := len(dst)
+	dst = append(dst, s...)
+	for i, c := range dst[start:] {
+		if c >= utf8.RuneSelf {
+			return foldRunes(dst[:start+i], s[i:])
+		}
+		if 'A' <= c && c <= 'Z' {
+			dst[start+i] = c + 'a' - 'A'
+		}
+	}
+	return dst
+}
+
+func foldRunes[T string | []byte](dst []byte, s T) []byte {
+	for rest := string(s); len(rest) > 0; {
+		r, size := utf8.DecodeRuneInString(rest)
+		if r == utf8.RuneError && size == 1 {
+			dst = append(dst, rest[0])
+		} else {
+			dst = utf8.AppendRune(dst, foldRune(r))
+		}
+		rest = rest[size:]
+	}
+	return dst
+}
+
+// foldRune returns the smallest rune that folds with r, in lower case if ASCII.
+func foldRune(r rune) rune {
+	smallest := r // capitals come first in a fold
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		smallest = min(smallest, f)
+	}
+	if 'A' <= smallest && smallest <= 'Z' {
+		smallest += 'a' - 'A'
+	}
+	return smallest
+}

@@ -1,0 +1,310 @@
+// Package scan reads JSON where it lies: it validates, cuts and walks bytes
+// without building values. Masks, filters, merges and the wire's decoder stand
+// on it. The grammar is RFC 8259; strings are not checked for valid UTF-8.
+//
+// A document that was cut short is told apart from a broken one (ErrCut), and
+// everything before the cut is still delivered.
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxDepth is how deeply objects and arrays may be nested.
+const MaxDepth = 512
+
+// ErrCut says that the input ended inside a document: what came before is valid.
+var ErrCut = errors.New("scan: the document ends too early")
+
+// SyntaxError says where a document stops being JSON.
+type SyntaxError struct {
+	Offset  int // bytes from the start of the input
+	Problem string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("not JSON at byte %d: %s", e.Offset, e.Problem)
+}
+
+// Kind is what a token is.
+type Kind uint8
+
+// The kinds of tokens. A Key is the name of a member, with its quotes.
+const (
+	Null Kind = iota + 1
+	False
+	True
+	Number
+	String
+	Key
+	BeginObject
+	EndObject
+	BeginArray
+	EndArray
+)
+
+// String names the kind as an error message would: "a string", "an object".
+func (k Kind) String() string {
+	switch k {
+	case Null:
+		return "null"
+	case False, True:
+		return "a boolean"
+	case Number:
+		return "a number"
+	case String:
+		return "a string"
+	case Key:
+		return "a key"
+	case BeginObject, EndObject:
+		return "an object"
+	case BeginArray, EndArray:
+		return "an array"
+	}
+	return "nothing"
+}
+
+// Token is a piece of the input: data[Start:End]. Keys and strings include their
+// quotes.
+type Token struct {
+	Kind       Kind
+	Start, End int
+}
+
+// state is what the grammar allows next.
+type state uint8
+
+const (
+	atValue      state = iota // a value
+	atFirstValue              // a value, or the end of an array that has just begun
+	atFirstKey                // a key, or the end of an object that has just begun
+	afterKey                  // a colon and a value
+	afterValue                // a comma, or the end of what is open
+	atEnd                     // nothing but white space
+)
+
+// Scanner is a pull tokenizer over one document. It does not allocate, except
+// for the error of a broken document. The zero Scanner reads an empty input; a
+// Scanner is not safe for concurrent use.
+type Scanner struct {
+	data   []byte
+	pos    int
+	depth  int
+	limit  int
+	state  state
+	object [MaxDepth / 64]uint64 // bit d is set when the container at depth d is an object
+}
+
+// New returns a scanner over data, which it reads but never changes.
+func New(data []byte) Scanner { return Scanner{data: data, limit: MaxDepth} }
+
+// NewDepth is New with a lower bound on nesting: at most depth levels.
+func NewDepth(data []byte, depth int) Scanner {
+	return Scanner{data: data, limit: min(depth, MaxDepth)}
+}
+
+// Depth is the number of objects and arrays that are open.
+func (s *Scanner) Depth() int { return s.depth }
+
+// Bytes returns the bytes of t, a part of the input.
+func (s *Scanner) Bytes(t Token) []byte { return s.data[t.Start:t.End:t.End] }
+
+// Next returns the next token. At the end of a whole document the error is
+// io.EOF; ErrCut when the input ends before the document does, together with the
+// unfinished token if the cut goes through one (its End is the end of the
+// input); a *SyntaxError when the document is broken.
+func (s *Scanner) Next() (Token, error) {
+	s.space()
+	if s.pos == len(s.data) {
+		return s.finish()
+	}
+	c := s.data[s.pos]
+	switch s.state {
+	case atEnd:
+		return s.broken("more data after the end of the document")
+	case afterValue:
+		if c == '}' || c == ']' {
+			return s.end(c)
+		}
+		if c != ',' {
+			return s.broken("expected a comma or the end of the object or array")
+		}
+		s.pos++
+		s.space()
+		if s.pos == len(s.data) {
+			return s.here(), ErrCut
+		}
+		if s.inObject() {
+			return s.key()
+		}
+		return s.value()
+	case atFirstKey:
+		if c == '}' {
+			return s.end(c)
+		}
+		return s.key()
+	case afterKey:
+		if c != ':' {
+			return s.broken("expected a colon after the key")
+		}
+		s.pos++
+		s.space()
+		if s.pos == len(s.data) {
+			return s.here(), ErrCut
+		}
+		return s.value()
+	case atFirstValue:
+		if c == ']' {
+			return s.end(c)
+		}
+	}
+	return s.value()
+}
+
+// Skip returns the next value whole, objects and arrays included: the Kind is
+// that of its first token. Where an array or object ends instead, that token is
+// returned. Errors are those of Next.
+func (s *Scanner) Skip() (Token, error) {
+	t, err := s.Next()
+	if err != nil {
+		return t, err
+	}
+	return s.Rest(t)
+}
+
+// Rest returns the value that begins with t, the token that Next returned last:
+// t itself, or the whole object or array, read to its end.
+func (s *Scanner) Rest(t Token) (Token, error) {
+	if t.Kind != BeginObject && t.Kind != BeginArray {
+		return t, nil
+	}
+	for outer := s.depth - 1; s.depth > outer; {
+		if _, err := s.Next(); err != nil {
+			t.End = s.pos
+			return t, err
+		}
+	}
+	t.End = s.pos
+	return t, nil
+}
+
+// More reports whether a document begins at the scanner's place, past white
+// space and record separators, and makes Next read it. At the start it is the
+// first one; behind a whole document the next. It is for inputs that are
+// sequences of documents: NDJSON, RFC 7464.
+func (s *Scanner) More() bool {
+	for s.pos < len(s.data) && (isSpace(s.data[s.pos]) || s.data[s.pos] == recordSeparator) {
+		s.pos++
+	}
+	if s.pos == len(s.data) || s.depth > 0 {
+		return false
+	}
+	s.state = atValue
+	return true
+}
+
+const recordSeparator = 0x1e
+
+func (s *Scanner) finish() (Token, error) {
+	if s.state == atEnd {
+		return s.here(), io.EOF
+	}
+	return s.here(), ErrCut
+}
+
+func (s *Scanner) here() Token { return Token{Start: s.pos, End: s.pos} }
+
+func (s *Scanner) broken(problem string) (Token, error) {
+	return s.here(), &SyntaxError{Offset: s.pos, Problem: problem}
+}
+
+func (s *Scanner) space() {
+	for s.pos < len(s.data) && isSpace(s.data[s.pos]) {
+		s.pos++
+	}
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+func (s *Scanner) inObject() bool {
+	d := s.depth - 1
+	return s.object[d/64]&(1<<(d%64)) != 0
+}
+
+func (s *Scanner) begin(kind Kind, next state) (Token, error) {
+	if s.depth >= s.limit {
+		return s.broken(fmt.Sprintf("nested more than %d levels deep", s.limit))
+	}
+	d := s.depth
+	if kind == BeginObject {
+		s.object[d/64] |= 1 << (d % 64)
+	} else {
+		s.object[d/64] &^= 1 << (d % 64)
+	}
+	s.depth++
+	s.state = next
+	s.pos++
+	return Token{kind, s.pos - 1, s.pos}, nil
+}
+
+func (s *Scanner) end(c byte) (Token, error) {
+	kind := EndArray
+	if s.inObject() {
+		kind = EndObject
+	}
+	if (kind == EndObject) != (c == '}') {
+		return s.broken("an object must end with } and an array with ]")
+	}
+	s.depth--
+	s.pos++
+	s.valueDone()
+	return Token{kind, s.pos - 1, s.pos}, nil
+}
+
+func (s *Scanner) valueDone() {
+	s.state = afterValue
+	if s.depth == 0 {
+		s.state = atEnd
+	}
+}
+
+func (s *Scanner) key() (Token, error) {
+	if s.data[s.pos] != '"' {
+		return s.broken("expected a key in double quotes")
+	}
+	t, err := s.text(Key)
+	if err == nil {
+		s.state = afterKey
+	}
+	return t, err
+}
+
+func (s *Scanner) value() (Token, error) {
+	var t Token
+	var err error
+	switch c := s.data[s.pos]; c {
+	case '{':
+		return s.begin(BeginObject, atFirstKey)
+	case '[':
+		return s.begin(BeginArray, atFirstValue)
+	case '"':
+		t, err = s.text(String)
+	case 't':
+		t, err = s.literal(True, "true")
+	case 'f':
+		t, err = s.literal(False, "false")
+	case 'n':
+		t, err = s.literal(Null, "null")
+	default:
+		if c != '-' && (c < '0' || c > '9') {
+			return s.broken("expected a value")
+		}
+		t, err = s.number()
+	}
+	if err == nil {
+		s.valueDone()
+	}
+	return t, err
+}

@@ -1,0 +1,225 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatemeter/gatemeter/moesif/scan"
+)
+
+// reader reads a document member by member, tolerant as to types: SDKs send
+// numbers for ids, "" for what is absent, arrays for empty objects.
+type reader struct {
+	scan.Scanner
+	text   []byte // scratch: the string read last
+	key    []byte // scratch: the key read last
+	arena  []byte // scratch: names and values of the headers read last
+	bounds []int  // scratch: where each of them ends in the arena
+}
+
+// read runs fill over the one value that data holds. Invalid UTF-8 in it
+// becomes U+FFFD first.
+func read(data []byte, what string, fill func(r *reader, t scan.Token) error) error {
+	if !utf8.Valid(data) {
+		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
+	}
+	r := &reader{Scanner: scan.New(data)}
+	t, err := r.Next()
+	if err == nil {
+		err = fill(r, t)
+	}
+	if err == nil {
+		_, err = r.Next()
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	var broken *scan.SyntaxError
+	if errors.As(err, &broken) || errors.Is(err, scan.ErrCut) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return err
+}
+
+// members calls member with each key of the object that begins with t; member
+// reads the value, whose first token it gets. The key is valid until the next
+// object is read. A null, an empty string and an empty array are empty objects.
+func (r *reader) members(t scan.Token, name string, member func(key []byte, t scan.Token) error) error {
+	if t.Kind != scan.BeginObject {
+		return r.nothing(t, name, "an object")
+	}
+	for {
+		t, err := r.Next()
+		if err != nil {
+			return err
+		}
+		if t.Kind == scan.EndObject {
+			return nil
+		}
+		r.key = scan.AppendText(r.key[:0], r.Bytes(t))
+		if t, err = r.Next(); err != nil {
+			return err
+		}
+		if err = member(r.key, t); err != nil {
+			return err
+		}
+	}
+}
+
+// elements calls element with the first token of each element of the array that
+// begins with t. A null and an empty string are empty arrays.
+func (r *reader) elements(t scan.Token, name string, element func(t scan.Token) error) error {
+	if t.Kind != scan.BeginArray {
+		return r.nothing(t, name, "an array")
+	}
+	for {
+		t, err := r.Next()
+		if err != nil {
+			return err
+		}
+		if t.Kind == scan.EndArray {
+			return nil
+		}
+		if err = element(t); err != nil {
+			return err
+		}
+	}
+}
+
+// nothing accepts what stands for an absent object or array, and refuses
+// everything else.
+func (r *reader) nothing(t scan.Token, name, wanted string) error {
+	kind := t.Kind
+	t, err := r.Rest(t)
+	if err != nil {
+		return err
+	}
+	switch b := r.Bytes(t); {
+	case kind == scan.Null, kind == scan.String && len(b) == len(`""`):
+		return nil
+	case kind == scan.BeginArray && len(bytes.Trim(b, "[] \t\r\n")) == 0:
+		return nil
+	}
+	return fmt.Errorf("%s: must be %s (got %s)", name, wanted, kind)
+}
+
+// skip passes over the value that begins with t.
+func (r *reader) skip(t scan.Token) error {
+	_, err := r.Rest(t)
+	return err
+}
+
+// stringInto stores the text of a scalar: null is "", numbers and booleans are
+// their literal.
+func (r *reader) stringInto(dst *string, t scan.Token, name string) error {
+	text, err := r.scalar(t, name)
+	if err == nil {
+		*dst = string(text)
+	}
+	return err
+}
+
+// scalar returns the text of a scalar, valid until the next call.
+func (r *reader) scalar(t scan.Token, name string) ([]byte, error) {
+	switch t.Kind {
+	case scan.String:
+		r.text = scan.AppendText(r.text[:0], r.Bytes(t))
+		return r.text, nil
+	case scan.Null:
+		return nil, nil
+	case scan.Number, scan.True, scan.False:
+		return r.Bytes(t), nil
+	}
+	return nil, fmt.Errorf("%s: must be a string (got %s)", name, t.Kind)
+}
+
+func (r *reader) timeInto(dst *time.Time, t scan.Token, name string) error {
+	text, err := r.scalar(t, name)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	parsed, err := ParseTime(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	*dst = parsed
+	return nil
+}
+
+// intInto stores a whole number between low and high; a fraction is rounded to
+// the nearest, a string is read as the number it holds, null and "" leave dst as
+// it is.
+func (r *reader) intInto(dst *int64, t scan.Token, name string, low, high int64) error {
+	text, err := r.scalar(t, name)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		f, bad := strconv.ParseFloat(string(text), 64)
+		if bad != nil || math.Abs(f) >= 1<<62 || math.IsNaN(f) {
+			return fmt.Errorf("%s: must be a whole number (got %s)", name, quoted(string(text)))
+		}
+		n = int64(math.Round(f))
+	}
+	if n < low || n > high {
+		return fmt.Errorf("%s: must be between %d and %d (got %d)", name, low, high, n)
+	}
+	*dst = n
+	return nil
+}
+
+func (r *reader) boolInto(dst *bool, t scan.Token, name string) error {
+	text, err := r.scalar(t, name)
+	if err != nil {
+		return err
+	}
+	switch string(text) {
+	case "true", "1":
+		*dst = true
+	case "false", "0", "":
+		*dst = false
+	default:
+		return fmt.Errorf("%s: must be true or false (got %s)", name, quoted(string(text)))
+	}
+	return nil
+}
+
+// rawInto stores a copy of any value; null is nil.
+func (r *reader) rawInto(dst *json.RawMessage, t scan.Token) error {
+	t, err := r.Rest(t)
+	if err != nil {
+		return err
+	}
+	*dst = nil
+	if t.Kind != scan.Null {
+		*dst = bytes.Clone(r.Bytes(t))
+	}
+	return nil
+}
+
+// objectInto stores a copy of an object; what stands for an absent one is nil.
+func (r *reader) objectInto(dst *json.RawMessage, t scan.Token, name string) error {
+	if t.Kind == scan.BeginObject {
+		return r.rawInto(dst, t)
+	}
+	*dst = nil
+	return r.nothing(t, name, "an object")
+}
+
+// quoted returns s for an error message: in quotes, and not too long.
+func quoted(s string) string {
+	const longest = 64
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return strconv.Quote(s)
+}
