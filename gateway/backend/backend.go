@@ -1,0 +1,199 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+)
+
+// Backend is one call behind an endpoint, compiled. It is safe for concurrent use.
+type Backend struct {
+	method    string
+	hosts     []host
+	fixed     []*url.URL // one a host, when the pattern has no parameters; shared, never changed
+	target    target
+	transport http.RoundTripper
+	headers   map[string]bool // second-level filter; nil lets all through
+	queries   map[string]bool // the same
+	decode    decoder         // nil takes any answer
+	status    statusRule
+	raw       bool // see KeepRaw
+}
+
+// Call is what the endpoint asks of a backend.
+type Call struct {
+	Values  []string    // of the endpoint's parameters, decoded
+	Header  http.Header // belongs to the call from now on
+	Query   url.Values
+	Body    io.ReadCloser // nil when there is none
+	Length  int64         // of Body; -1 when unknown
+	Trailer http.Header   // filled in by the time Body ends; nil when there is none
+}
+
+// New compiles b. names are the parameters of its endpoint, in the order in which
+// Call has their values. The error names the key that can't be used.
+func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backend, error) {
+	if len(b.Hosts) == 0 {
+		return nil, errors.New("host: no host for this backend, and none at the root")
+	}
+	c := &Backend{
+		method:    b.Method,
+		transport: transport,
+		headers:   set(b.InputHeaders),
+		queries:   set(b.InputQueryStrings),
+		status:    newStatusRule(b),
+	}
+	if c.method == "" {
+		c.method = http.MethodGet
+	}
+	var err error
+	if c.decode, err = newDecoder(b.Encoding, b.IsCollection); err != nil {
+		return nil, err
+	}
+	if c.target, err = parseTarget(b.URLPattern, names); err != nil {
+		return nil, err
+	}
+	for _, text := range b.Hosts {
+		h, err := parseHost(text)
+		if err != nil {
+			return nil, err
+		}
+		c.hosts = append(c.hosts, h)
+		if c.target.fixed() {
+			u, err := c.target.url(&h, nil, "")
+			if err != nil {
+				return nil, err
+			}
+			c.fixed = append(c.fixed, u)
+		}
+	}
+	return c, nil
+}
+
+func set(names []string) map[string]bool {
+	if len(names) == 0 {
+		return nil
+	}
+	m := make(map[string]bool, len(names))
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
+}
+
+// Do sends the call and follows redirects as a client would, ten at most; one that
+// would need the request's body again is returned as it is (KrakenD v3, 1.6). The
+// response's body must be closed. When ctx has ended, the error is its cause.
+func (b *Backend) Do(ctx context.Context, c *Call) (*http.Response, error) {
+	req, err := b.request(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := b.transport.RoundTrip(req)
+	if err != nil {
+		return nil, failure(ctx, req, err)
+	}
+	if resp.StatusCode < 300 || resp.StatusCode >= 400 || resp.Header.Get("Location") == "" {
+		return resp, nil
+	}
+	follower := http.Client{Transport: &primed{first: resp, next: b.transport}}
+	if resp, err = follower.Do(req); err != nil {
+		if ended := context.Cause(ctx); ended != nil {
+			return nil, ended
+		}
+		return nil, err
+	}
+	return resp, nil
+}
+
+// primed answers the first request with a response that is there already, so that
+// http.Client does all the rest of following it.
+type primed struct {
+	first *http.Response
+	next  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *primed) RoundTrip(req *http.Request) (*http.Response, error) {
+	if first := p.first; first != nil {
+		p.first = nil
+		return first, nil
+	}
+	return p.next.RoundTrip(req)
+}
+
+// request builds the outgoing request; WithContext makes the only copy of it.
+func (b *Backend) request(ctx context.Context, c *Call) (*http.Request, error) {
+	u, err := b.address(c)
+	if err != nil {
+		return nil, err
+	}
+	if b.headers != nil {
+		for name := range c.Header {
+			if !b.headers[name] {
+				delete(c.Header, name)
+			}
+		}
+	}
+	req := &http.Request{
+		Method:        b.method,
+		URL:           u,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        c.Header,
+		Body:          c.Body,
+		ContentLength: c.Length,
+		Trailer:       c.Trailer,
+	}
+	return req.WithContext(ctx), nil
+}
+
+// address picks one of several hosts at random: nothing is shared between requests.
+func (b *Backend) address(c *Call) (*url.URL, error) {
+	i := 0
+	if len(b.hosts) > 1 {
+		i = rand.IntN(len(b.hosts))
+	}
+	query := b.encode(c.Query)
+	if b.fixed == nil {
+		return b.target.url(&b.hosts[i], c.Values, query)
+	}
+	if query == "" {
+		return b.fixed[i], nil
+	}
+	u := *b.fixed[i]
+	if u.RawQuery != "" {
+		query = u.RawQuery + "&" + query
+	}
+	u.RawQuery = query
+	return &u, nil
+}
+
+func (b *Backend) encode(query url.Values) string {
+	if b.queries != nil {
+		for name := range query {
+			if !b.queries[name] {
+				delete(query, name)
+			}
+		}
+	}
+	if len(query) == 0 {
+		return ""
+	}
+	return query.Encode()
+}
+
+// failure is err as http.Client would tell it, or why ctx ended.
+func failure(ctx context.Context, req *http.Request, err error) error {
+	if ended := context.Cause(ctx); ended != nil {
+		return ended
+	}
+	return &url.Error{Op: req.Method[:1] + strings.ToLower(req.Method[1:]), URL: req.URL.Redacted(), Err: err}
+}

@@ -1,0 +1,187 @@
+package backend
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/gatemeter/gatemeter/moesif/scan"
+)
+
+// Answer is a decoded response.
+type Answer struct {
+	Data   map[string]any // nil for a JSON null
+	Failed bool           // Data tells of an error instead (return_error_details)
+	Raw    []byte         // not nil: stands for Data, a JSON object that is not empty; until Release
+	buffer *bytes.Buffer  // of Raw
+}
+
+// Release gives the memory of Raw back.
+func (a *Answer) Release() {
+	if a.buffer != nil && a.buffer.Cap() <= maxPooled {
+		bodies.Put(a.buffer)
+	}
+	a.buffer, a.Raw = nil, nil
+}
+
+// KeepRaw makes Fetch return JSON objects as they came, for whoever hands them on
+// unchanged. To be called before the first Fetch.
+func (b *Backend) KeepRaw() { b.raw = true }
+
+// decoder makes data of a whole body. A nil decoder takes any answer, whatever its
+// status, and leaves the body unread.
+type decoder func(body []byte) (map[string]any, error)
+
+// newDecoder knows the encodings of this build. An unknown one decodes as json, as
+// in KrakenD.
+func newDecoder(encoding string, isCollection bool) (decoder, error) {
+	switch strings.ToLower(encoding) {
+	case "no-op":
+		return nil, nil
+	case "string":
+		return decodeString, nil
+	case "safejson":
+		return decodeSafe, nil
+	case "xml", "rss", "yaml":
+		return nil, fmt.Errorf("encoding: %q is not supported yet: use json, safejson, string or no-op", encoding)
+	}
+	if isCollection {
+		return decodeCollection, nil
+	}
+	return decodeObject, nil
+}
+
+// bodies are buffers for whole bodies; one that grew past maxPooled is let go.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxPooled = 1 << 20
+
+// Fetch sends the call and decodes the answer. The errors are those of Do, of
+// reading and decoding, *StatusError and *AnswerError.
+func (b *Backend) Fetch(ctx context.Context, c *Call) (*Answer, error) {
+	resp, err := b.Do(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := b.read(resp, resp.Body)
+	b.release(resp)
+	if ended := context.Cause(ctx); err != nil && ended != nil {
+		err = ended
+	}
+	return answer, err
+}
+
+// maxDrained is how much, in bytes, is read of a body that nobody wants, so that its
+// connection can be used again.
+const maxDrained = 64 << 10
+
+// release closes the response. A body of unknown length may be an endless stream
+// where nothing decodes it.
+func (b *Backend) release(resp *http.Response) {
+	if resp.ContentLength <= maxDrained && (resp.ContentLength >= 0 || b.decode != nil) {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrained) // else the connection is closed
+	}
+	_ = resp.Body.Close() // the answer is decoded, or has failed already
+}
+
+func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
+	if b.decode == nil {
+		return &Answer{Data: map[string]any{}}, nil
+	}
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		unzipped, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, fmt.Errorf("gzip body: %w", err)
+		}
+		body = unzipped
+	}
+	if answer, err := b.status.apply(resp, body); answer != nil || err != nil {
+		return answer, err
+	}
+	answer := &Answer{buffer: bodies.Get().(*bytes.Buffer)}
+	answer.buffer.Reset()
+	if _, err := answer.buffer.ReadFrom(body); err != nil {
+		answer.Release()
+		return nil, fmt.Errorf("reading the body: %w", err)
+	}
+	if b.raw && answer.keep() {
+		return answer, nil
+	}
+	data, err := b.decode(answer.buffer.Bytes())
+	answer.Release()
+	if err != nil {
+		return nil, err
+	}
+	answer.Data = data
+	return answer, nil
+}
+
+// keep makes Raw of the buffer when it holds one JSON object that is not empty and
+// would encode to itself, space and the order of keys aside.
+func (a *Answer) keep() bool {
+	body := bytes.TrimSpace(a.buffer.Bytes())
+	if len(body) < 2 || body[0] != '{' || len(bytes.TrimSpace(body[1:len(body)-1])) == 0 {
+		return false
+	}
+	if !utf8.Valid(body) || !scan.Valid(body) {
+		return false
+	}
+	a.Raw = body
+	if bytes.ContainsAny(body, "<>&") || bytes.Contains(body, []byte("\u2028")) || bytes.Contains(body, []byte("\u2029")) {
+		escaped := bodies.Get().(*bytes.Buffer)
+		escaped.Reset()
+		json.HTMLEscape(escaped, body) // as the encoder does
+		a.Release()
+		a.buffer, a.Raw = escaped, escaped.Bytes()
+	}
+	return true
+}
+
+func decodeString(body []byte) (map[string]any, error) {
+	return map[string]any{"content": string(body)}, nil
+}
+
+func decodeObject(body []byte) (map[string]any, error) {
+	var data map[string]any
+	err := decodeJSON(body, &data)
+	return data, err
+}
+
+func decodeCollection(body []byte) (map[string]any, error) {
+	var collection []any
+	if err := decodeJSON(body, &collection); err != nil {
+		return nil, err
+	}
+	return map[string]any{"collection": collection}, nil
+}
+
+func decodeSafe(body []byte) (map[string]any, error) {
+	var value any
+	if err := decodeJSON(body, &value); err != nil {
+		return nil, err
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		return v, nil
+	case []any:
+		return map[string]any{"collection": v}, nil
+	}
+	return map[string]any{"content": value}, nil
+}
+
+// decodeJSON reads the first value of body and keeps numbers as they are written.
+func decodeJSON(body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("decoding JSON: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// ErrDotSegment says that parameters would make a "." or ".." of a path segment.
+var ErrDotSegment = errors.New("dot segment in url params")
+
+// target is a url_pattern, compiled: literals and the endpoint's parameters.
+type target struct {
+	path, query []piece
+	dots        bool // the pattern itself has dot segments, so they are wanted
+}
+
+// piece is a literal when param is -1, else the index of a parameter's value.
+type piece struct {
+	param         int
+	text, escaped string // of a literal: decoded (path only) and as it is sent
+}
+
+// parseTarget compiles pattern; names are the endpoint's parameters. A {name} is a
+// placeholder wherever it stands.
+func parseTarget(pattern string, names []string) (target, error) {
+	pattern = "/" + strings.TrimLeft(pattern, "/")
+	pattern, _, _ = strings.Cut(pattern, "#")
+	path, query, _ := strings.Cut(pattern, "?")
+	var t target
+	var err error
+	if t.path, err = pieces(path, names, pathLiteral); err != nil {
+		return target{}, fmt.Errorf("url_pattern %q: %w", pattern, err)
+	}
+	if t.query, err = pieces(query, names, queryLiteral); err != nil {
+		return target{}, fmt.Errorf("url_pattern %q: %w", pattern, err)
+	}
+	t.dots = hasDotSegment(path)
+	return t, nil
+}
+
+func pieces(text string, names []string, literal func(string) (piece, error)) ([]piece, error) {
+	var list []piece
+	for text != "" {
+		start, end := placeholder(text)
+		if start > 0 {
+			p, err := literal(text[:start])
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, p)
+		}
+		if start < end {
+			i := slices.Index(names, text[start+1:end-1])
+			if i < 0 {
+				return nil, fmt.Errorf("%s is not a parameter of the endpoint", text[start:end])
+			}
+			list = append(list, piece{param: i})
+		}
+		text = text[end:]
+	}
+	return list, nil
+}
+
+// placeholder finds the first {name} in text; both results are len(text) when
+// there is none.
+func placeholder(text string) (start, end int) {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '{' {
+			continue
+		}
+		n := strings.IndexFunc(text[i+1:], func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-.:/", r)
+		})
+		if n > 0 && text[i+1+n] == '}' {
+			return i, i + n + 2
+		}
+	}
+	return len(text), len(text)
+}
+
+func pathLiteral(text string) (piece, error) {
+	decoded, err := url.PathUnescape(text)
+	if err != nil {
+		return piece{}, err
+	}
+	return piece{param: -1, text: decoded, escaped: (&url.URL{Path: decoded, RawPath: text}).EscapedPath()}, nil
+}
+
+func queryLiteral(text string) (piece, error) {
+	if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
+		return piece{}, fmt.Errorf("control character %q", text[i])
+	}
+	return piece{param: -1, escaped: strings.ReplaceAll(text, " ", "%20")}, nil
+}
+
+// fixed reports whether the target has no parameters.
+func (t *target) fixed() bool {
+	isLiteral := func(p piece) bool { return p.param < 0 }
+	return !slices.ContainsFunc(t.path, func(p piece) bool { return !isLiteral(p) }) &&
+		!slices.ContainsFunc(t.query, func(p piece) bool { return !isLiteral(p) })
+}
+
+// url builds the address on h; values are the parameters', decoded, and are escaped
+// for the place they stand in. query, encoded, comes after the pattern's own.
+func (t *target) url(h *host, values []string, query string) (*url.URL, error) {
+	u := &url.URL{Scheme: h.scheme, Host: h.host}
+	var room [128]byte
+	path := append(room[:0], h.path...)
+	escape := h.escaped != h.path
+	for _, p := range t.path {
+		text := p.text
+		if p.param >= 0 {
+			text = values[p.param]
+			escape = escape || url.PathEscape(text) != text
+		} else {
+			escape = escape || p.escaped != p.text
+		}
+		path = append(path, text...)
+	}
+	u.Path = string(path)
+	if escape {
+		u.RawPath = t.rawPath(h, values)
+	}
+	if !t.dots && hasDotSegment(u.Path[len(h.path):]) {
+		return nil, ErrDotSegment
+	}
+	u.RawQuery = t.rawQuery(values, query)
+	return u, nil
+}
+
+func (t *target) rawPath(h *host, values []string) string {
+	var b strings.Builder
+	b.WriteString(h.escaped)
+	for _, p := range t.path {
+		if p.param >= 0 {
+			b.WriteString(url.PathEscape(values[p.param]))
+			continue
+		}
+		b.WriteString(p.escaped)
+	}
+	return b.String()
+}
+
+func (t *target) rawQuery(values []string, query string) string {
+	if len(t.query) == 0 {
+		return query
+	}
+	var b strings.Builder
+	for _, p := range t.query {
+		if p.param >= 0 {
+			b.WriteString(url.QueryEscape(values[p.param]))
+			continue
+		}
+		b.WriteString(p.escaped)
+	}
+	if query != "" {
+		b.WriteByte('&')
+		b.WriteString(query)
+	}
+	return b.String()
+}
+
+func hasDotSegment(path string) bool {
+	if !strings.Contains(path, "/.") {
+		return false
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}

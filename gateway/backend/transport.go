@@ -1,0 +1,83 @@
+// Package backend makes one call to one backend: host, address, transport,
+// redirects, status and decoding (KrakenD v3, 1.4 to 1.7).
+package backend
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+)
+
+// NewTransport builds the one transport that every backend of s shares, from the
+// transport keys of the service (KrakenD v3, 1.2). Its idle connections are closed
+// with CloseIdleConnections. The error names the key of a file that can't be read.
+func NewTransport(s *config.Service) (*http.Transport, error) {
+	clientTLS, err := tlsConfig(&s.ClientTLS)
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{
+		Timeout:       s.DialerTimeout,
+		FallbackDelay: s.DialerFallbackDelay,
+		KeepAlive:     s.DialerKeepAlive,
+	}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       clientTLS,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          s.MaxIdleConnections,
+		MaxIdleConnsPerHost:   s.MaxIdleConnectionsPerHost,
+		IdleConnTimeout:       s.IdleConnectionTimeout,
+		ResponseHeaderTimeout: s.ResponseHeaderTimeout,
+		ExpectContinueTimeout: s.ExpectContinueTimeout,
+		DisableKeepAlives:     s.DisableKeepAlives,
+		DisableCompression:    s.DisableCompression,
+	}, nil
+}
+
+func tlsConfig(c *config.ClientTLS) (*tls.Config, error) {
+	t := &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		// The operator's own word, in allow_insecure_connections.
+		InsecureSkipVerify: c.AllowInsecureConnections,
+	}
+	if len(c.CACerts) == 0 && !c.DisableSystemCAPool {
+		return t, nil
+	}
+	pool, err := CertPool(c.CACerts, c.DisableSystemCAPool)
+	if err != nil {
+		return nil, fmt.Errorf("client_tls.ca_certs: %w", err)
+	}
+	t.RootCAs = pool
+	return t, nil
+}
+
+// CertPool holds the certificates of files, beside the system's unless withoutSystem.
+func CertPool(files []string, withoutSystem bool) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	if !withoutSystem {
+		system, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, fmt.Errorf("the system's certificates: %w", err)
+		}
+		pool = system
+	}
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s: no PEM certificate in it", file)
+		}
+	}
+	return pool, nil
+}

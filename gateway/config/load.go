@@ -1,0 +1,149 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+)
+
+// Load reads and checks the configuration at path. The extension picks the
+// format: .yml and .yaml, .toml, anything else is JSON. env looks up an
+// environment variable; nil stands for an empty environment.
+//
+// KRAKEND_<KEY> replaces a key at the root of the file, also an absent one, and
+// GATEMETER_<KEY> one of telemetry/moesif; an empty variable counts as not set. The error is Problems and names
+// everything that is wrong at once; what is only ignored is in Service.Warnings.
+func Load(path string, env func(string) (string, bool)) (*Service, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		var file *fs.PathError
+		if errors.As(err, &file) {
+			err = file.Err
+		}
+		return nil, Problems{{Path: path, Message: fmt.Sprintf("cannot be read: %v", err)}}
+	}
+	return Parse(path, data, env)
+}
+
+// Parse is Load for bytes that are in memory already. The name of the file picks
+// the format and stands in syntax errors.
+func Parse(file string, data []byte, env func(string) (string, bool)) (*Service, error) {
+	if env == nil {
+		env = func(string) (string, bool) { return "", false }
+	}
+	if v, _ := env("FC_ENABLE"); v != "" {
+		return nil, Problems{{Path: "FC_ENABLE", Message: "flexible configuration is not supported yet: unset it and give the rendered file"}}
+	}
+	f := &findings{}
+	values := readSource(f, file, data)
+	if len(f.problems) > 0 {
+		return nil, f.problems
+	}
+	root := newBlock(f, "", values)
+	root.env = func(key string) (string, string, bool) {
+		name := "KRAKEND_" + strings.ToUpper(key)
+		v, _ := env(name)
+		return v, name, v != ""
+	}
+	if !root.version(file) {
+		return nil, f.problems
+	}
+	s := root.service(env)
+	if len(f.problems) > 0 {
+		return nil, f.problems
+	}
+	s.Warnings = f.warnings
+	return s, nil
+}
+
+// version refuses a file of another version before anything else is said about
+// it, since its keys have other names.
+func (b *block) version(file string) bool {
+	v, path, ok := b.scalar("version")
+	if !ok {
+		b.problem(path, "missing: must be 3 (%s is read as KrakenD reads it, configuration version 3)", file)
+		return false
+	}
+	if n, ok := asInt(v); !ok || n != 3 {
+		b.problem(path, "must be 3 (got %s)", show(v))
+		return false
+	}
+	return true
+}
+
+func (b *block) service(env func(string) (string, bool)) *Service {
+	s := &Service{
+		Name:                      b.text("name"),
+		ListenIP:                  b.listenIP(),
+		Port:                      cmp.Or(b.number("port", 65535), 8080),
+		Timeout:                   cmp.Or(b.duration("timeout"), 2*time.Second),
+		CacheTTL:                  b.duration("cache_ttl"),
+		DebugEndpoint:             b.flag("debug_endpoint"),
+		EchoEndpoint:              b.flag("echo_endpoint"),
+		DisableREST:               b.flag("disable_rest"),
+		UseH2C:                    b.flag("use_h2c"),
+		ReadTimeout:               b.duration("read_timeout"),
+		ReadHeaderTimeout:         b.duration("read_header_timeout"),
+		WriteTimeout:              b.duration("write_timeout"),
+		IdleTimeout:               b.duration("idle_timeout"),
+		MaxHeaderBytes:            b.number("max_header_bytes", most32),
+		MaxIdleConnections:        b.number("max_idle_connections", most32),
+		MaxIdleConnectionsPerHost: cmp.Or(b.number("max_idle_connections_per_host", most32), 250),
+		IdleConnectionTimeout:     b.duration("idle_connection_timeout"),
+		ResponseHeaderTimeout:     b.duration("response_header_timeout"),
+		ExpectContinueTimeout:     b.duration("expect_continue_timeout"),
+		DialerTimeout:             b.duration("dialer_timeout"),
+		DialerFallbackDelay:       cmp.Or(b.duration("dialer_fallback_delay"), 300*time.Millisecond),
+		DialerKeepAlive:           cmp.Or(b.duration("dialer_keep_alive"), 15*time.Second),
+		DisableKeepAlives:         b.flag("disable_keep_alives"),
+		DisableCompression:        b.flag("disable_compression"),
+		MaxShutdownWaitTime:       b.duration("max_shutdown_wait_time"),
+		TLS:                       b.serverTLS(),
+		ClientTLS:                 b.clientTLS(),
+	}
+	s.OutputEncoding = b.outputEncoding("json")
+	s.Host = b.hosts("host", true)
+	b.refuse("async_agent", "no message would be consumed")
+	b.ignore("dns_cache_ttl", "sequential_start", "plugin")
+	if b.has("plugin") {
+		b.warn("plugin", "plugins are not loaded, ignored")
+	}
+
+	extra := b.extra(atService)
+	s.Router = extra["router"].router()
+	s.UseH2C = s.UseH2C || extra["router"].useH2C()
+	s.Logging = extra["telemetry/logging"].logging()
+	s.Metrics = extra["telemetry/metrics"].metrics()
+	s.Moesif = b.moesif(extra["telemetry/moesif"], env)
+	for _, ns := range []string{"router", "telemetry/logging", "telemetry/metrics"} {
+		if block := extra[ns]; block != nil {
+			block.close(nil)
+		}
+	}
+
+	var where []string
+	s.Endpoints, where = b.endpoints(s)
+	b.routes(s, where)
+	b.close(rootAdvice)
+	return s
+}
+
+var rootAdvice = map[string]string{
+	"log_level":  "the level is telemetry/logging.level in extra_config",
+	"router":     "it belongs into extra_config",
+	"proxy":      "it belongs into extra_config of an endpoint",
+	"middleware": "plugins are named in extra_config",
+}
+
+func (b *block) listenIP() string {
+	ip := b.text("listen_ip")
+	if _, err := netip.ParseAddr(ip); ip != "" && err != nil {
+		b.problem(b.at("listen_ip"), "must be an IP address such as 127.0.0.1 or :: (got %s)", show(ip))
+	}
+	return ip
+}

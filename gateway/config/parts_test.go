@@ -1,0 +1,159 @@
+package config
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestHostsAreSanitised(t *testing.T) {
+	for written, want := range map[string]string{
+		"b":                          "http://b",
+		"b:8080":                     "http://b:8080",
+		"b/":                         "http://b",
+		"http://b:9":                 "http://b:9",
+		"https://my_host-1.example/": "https://my_host-1.example",
+		"http://b/base/":             "http://b/base",
+		"http://b//base/v%201":       "http://b/base/v%201",
+		"[::1]":                      "http://[::1]",
+		"http://[::1]:8080/base":     "http://[::1]:8080/base",
+		"http://[fe80::1%25eth0]":    "http://[fe80::1%25eth0]",
+		"http://[fe80::1%eth0]":      "",
+		"http://[127.0.0.1]":         "",
+		"http://[::1":                "",
+		"http://b:65536":             "",
+		"http://b:-1":                "",
+		"http://b:+1":                "",
+		"http://":                    "",
+		"https:/b":                   "",
+		"http://b#frag":              "",
+		"http://b/a#frag":            "",
+		"http://b/a?":                "",
+		"http://b\\c":                "",
+		"http://bücher":              "",
+	} {
+		got, err := sanitiseHost(written)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", written, got, err, want)
+		}
+	}
+}
+
+func TestUnsanitisedHostsMustBeURLs(t *testing.T) {
+	for written, usable := range map[string]bool{
+		"http://b/":               true,
+		"HTTPS://B/base":          true,
+		"http://user:secret@b":    false,
+		"b":                       false,
+		"b:80":                    false,
+		"amqp://b":                false,
+		"http://":                 false,
+		"http://b?x":              false,
+		"http://b/%zz":            false,
+		"http:///only-a-path":     false,
+		"http://a b":              false,
+		"http://b:port":           false,
+		"http://[::1]:8080/v1/#x": false,
+	} {
+		if err := usableHost(written); (err == nil) != usable {
+			t.Errorf("%s: got %v", written, err)
+		}
+	}
+}
+
+func TestParametersOfAPath(t *testing.T) {
+	for _, c := range []struct {
+		path     string
+		anywhere bool
+		names    []string
+		literal  []string
+	}{
+		{"/", false, nil, nil},
+		{"/users/{id}/x/{a-b_C9}", false, []string{"id", "a-b_C9"}, nil},
+		{"/users/{id}.json", false, nil, []string{"{id}.json"}},
+		{"/users/{id}.json", true, []string{"id"}, nil},
+		{"/{from}-{to}/{a.b:c}", true, []string{"from", "to", "a.b:c"}, nil},
+		{"/{a.b}", false, nil, []string{"{a.b}"}},
+		{"/{}/{/}/x}", true, nil, []string{"{}", "{", "}", "x}"}},
+		{"/{ö}", true, nil, []string{"{ö}"}},
+	} {
+		names, literal := pathParams(c.path, c.anywhere)
+		if !slices.Equal(names, c.names) || !slices.Equal(literal, c.literal) {
+			t.Errorf("%s: got %q, %q", c.path, names, literal)
+		}
+	}
+}
+
+func TestValuesAreReadWeakly(t *testing.T) {
+	type number struct {
+		n  int64
+		ok bool
+	}
+	for v, want := range map[any]number{
+		json.Number("8080"):                 {8080, true},
+		json.Number("8.08e3"):               {8080, true},
+		json.Number("8080.5"):               {0, false},
+		json.Number("1e400"):                {0, false},
+		json.Number("9007199254740993"):     {9007199254740993, true},
+		json.Number("99999999999999999999"): {0, false},
+		int64(-3):                           {-3, true},
+		2.0:                                 {2, true},
+		math.NaN():                          {0, false},
+		math.Inf(1):                         {0, false},
+		"0x10":                              {16, true},
+		"":                                  {0, true},
+		" 1":                                {0, false},
+		true:                                {1, true},
+	} {
+		if n, ok := asInt(v); n != want.n || ok != want.ok {
+			t.Errorf("%#v as a number: got %d, %v", v, n, ok)
+		}
+	}
+	for v, want := range map[any]string{json.Number("1.50"): "1.50", int64(7): "7", 0.5: "0.5", true: "1", false: "0", "x": "x"} {
+		if s, ok := asText(v); s != want || !ok {
+			t.Errorf("%#v as text: got %q, %v", v, s, ok)
+		}
+	}
+	for v, want := range map[any]bool{"T": true, "true": true, "1": true, "0": false, "": false, int64(2): true, json.Number("0"): false} {
+		if is, ok := asBool(v); is != want || !ok {
+			t.Errorf("%#v as a flag: got %v, %v", v, is, ok)
+		}
+	}
+	for v, want := range map[any]time.Duration{"1h30m": 90 * time.Minute, "0": 0, "2.5s": 2500 * time.Millisecond, json.Number("1e9"): time.Second, int64(5): 5} {
+		if d, _, ok := asDuration(v); d != want || !ok {
+			t.Errorf("%#v as a duration: got %v, %v", v, d, ok)
+		}
+	}
+	for _, v := range []any{"", "3", "1 s", "1d", math.NaN(), math.Inf(-1), 1e30, true, nil, []any{}} {
+		if d, _, ok := asDuration(v); ok {
+			t.Errorf("%#v as a duration: got %v", v, d)
+		}
+	}
+}
+
+func TestMisspeltWordsAreRecognised(t *testing.T) {
+	known := []string{"timeout", "input_headers", "host", "name", "tls"}
+	for word, want := range map[string]string{
+		"timout": "timeout", "tiemout": "timeout", "time_out": "timeout", "TIMEOUTS": "timeout", "input-headers": "input_headers",
+		"hosts": "host", "nmae": "name", "tsl": "tls", "hots": "host", "zz": "", "completely": "", "": "", "input_query": "",
+	} {
+		if got := nearest(word, known); got != want {
+			t.Errorf("%s: got %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestLongAndOddValuesStayOnOneLine(t *testing.T) {
+	long := make([]byte, 1000)
+	for i := range long {
+		long[i] = '\n'
+	}
+	if got := show(string(long)); len(got) > 2*longestShown+10 {
+		t.Errorf("got %d bytes", len(got))
+	}
+	if got, want := under("a", "b\nc"), `a."b\nc"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"cmp"
+	"encoding/json"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// router reads extra_config.router; a nil block gives the defaults.
+func (b *block) router() Router {
+	if b == nil {
+		return Router{HealthPath: "/__health", ForwardedByClientIP: true}
+	}
+	r := Router{
+		AutoOptions:                   b.flag("auto_options"),
+		DisableAccessLog:              b.flag("disable_access_log"),
+		LoggerSkipPaths:               b.texts("logger_skip_paths"),
+		DisableHealth:                 b.flag("disable_health"),
+		HealthPath:                    cmp.Or(b.text("health_path"), "/__health"),
+		DisableHandleMethodNotAllowed: b.flag("disable_handle_method_not_allowed"),
+		DisablePathDecoding:           b.flag("disable_path_decoding"),
+		DisableRedirectFixedPath:      b.flag("disable_redirect_fixed_path"),
+		DisableRedirectTrailingSlash:  b.flag("disable_redirect_trailing_slash"),
+		ForwardedByClientIP:           b.flagOr("forwarded_by_client_ip", true),
+		TrustedProxies:                b.texts("trusted_proxies"),
+		HideVersionHeader:             b.flag("hide_version_header"),
+		RemoveExtraSlash:              b.flag("remove_extra_slash"),
+		ReturnErrorMsg:                b.flag("return_error_msg"),
+	}
+	for _, h := range b.texts("remote_ip_headers") {
+		r.RemoteIPHeaders = append(r.RemoteIPHeaders, textproto.CanonicalMIMEHeaderKey(h))
+	}
+	if !strings.HasPrefix(r.HealthPath, "/") {
+		b.problem(b.at("health_path"), "must start with / (got %s)", show(r.HealthPath))
+	}
+	for i, p := range r.TrustedProxies {
+		_, notPrefix := netip.ParsePrefix(p)
+		_, notAddr := netip.ParseAddr(p)
+		if notPrefix != nil && notAddr != nil {
+			b.problem(item(b.at("trusted_proxies"), i), "must be an IP address or a range such as 10.0.0.0/8 (got %s)", show(p))
+		}
+	}
+	if bodies := b.object("error_body"); bodies != nil {
+		r.ErrorBody404 = bodies.jsonObject("404")
+		r.ErrorBody405 = bodies.jsonObject("405")
+		bodies.close(nil)
+	}
+	b.refuse("max_payload", "bodies of any size would be let through")
+	b.ignore("max_multipart_memory", "app_engine", "decompress_gzip", "disable_gzip", "access_log_format")
+	return r
+}
+
+// useH2C is the router's older place for the root key of the same name.
+func (b *block) useH2C() bool { return b != nil && b.flag("use_h2c") }
+
+// jsonObject gives an object of the file as JSON, in the order and with the
+// escapes of encoding/json; nil when it is absent.
+func (b *block) jsonObject(key string) []byte {
+	o := b.object(key)
+	if o == nil {
+		return nil
+	}
+	text, err := json.Marshal(o.values)
+	if err != nil {
+		b.problem(o.path, "cannot be written as JSON: %v", err)
+		return nil
+	}
+	return text
+}
+
+var logLevels = []string{"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+
+// logging reads telemetry/logging. Without it, and without a level in it,
+// everything from INFO up is logged.
+func (b *block) logging() Logging {
+	if b == nil {
+		return Logging{Level: "INFO", Stdout: true}
+	}
+	l := Logging{
+		Level:  strings.ToUpper(b.text("level")),
+		Prefix: b.text("prefix"),
+		Stdout: b.flag("stdout"),
+		Set:    true,
+	}
+	switch {
+	case l.Level == "":
+		b.warn(b.at("level"), "missing, INFO is taken (one of %s)", strings.Join(logLevels, ", "))
+		l.Level = "INFO"
+	case !slices.Contains(logLevels, l.Level):
+		b.problem(b.at("level"), "must be one of %s (got %s)%s", strings.Join(logLevels, ", "), show(b.text("level")), didYouMean(l.Level, logLevels))
+	}
+	if b.flag("syslog") {
+		b.warn(b.at("syslog"), "not supported yet, ignored (the log goes to the standard output)")
+	}
+	if format := b.text("format"); format != "" && format != "default" {
+		b.warn(b.at("format"), "not supported yet, ignored (got %s)", show(format))
+	}
+	b.ignore("syslog_facility", "custom_format", "access_log_format", "backend_access_log_format", "alphanumeric")
+	return l
+}
+
+// metrics reads telemetry/metrics; nil when it is absent.
+func (b *block) metrics() *Metrics {
+	if b == nil {
+		return nil
+	}
+	m := &Metrics{
+		ListenAddress:  cmp.Or(b.text("listen_address"), ":8090"),
+		CollectionTime: cmp.Or(b.duration("collection_time"), time.Minute),
+	}
+	_, port, err := net.SplitHostPort(m.ListenAddress)
+	if n, e := strconv.Atoi(port); err != nil || e != nil || n < 0 || n > 65535 {
+		b.problem(b.at("listen_address"), "must be host:port or :port (got %s)", show(m.ListenAddress))
+	}
+	b.ignore("proxy_disabled", "router_disabled", "backend_disabled", "endpoint_disabled")
+	return m
+}

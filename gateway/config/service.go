@@ -1,0 +1,135 @@
+// Package config reads a krakend.json (configuration version 3; JSON, YAML or
+// TOML) into types that can't be wrong: weak types settled, defaults filled in,
+// hosts and paths checked, every problem named by the path of its key.
+package config
+
+import (
+	"time"
+
+	"github.com/gatemeter/gatemeter/moesif"
+)
+
+// Service is a whole configuration file (KrakenD v3, 1.2). Durations of 0 mean
+// what KrakenD takes them to mean: no limit, or Go's default.
+type Service struct {
+	Name                      string
+	ListenIP                  string
+	Port                      int
+	Host                      []string
+	Timeout                   time.Duration // default 2s
+	CacheTTL                  time.Duration
+	OutputEncoding            string
+	Endpoints                 []Endpoint
+	DebugEndpoint             bool
+	EchoEndpoint              bool
+	DisableREST               bool
+	TLS                       *TLS
+	ClientTLS                 ClientTLS
+	UseH2C                    bool
+	ReadTimeout               time.Duration
+	ReadHeaderTimeout         time.Duration
+	WriteTimeout              time.Duration
+	IdleTimeout               time.Duration
+	MaxHeaderBytes            int
+	MaxIdleConnections        int
+	MaxIdleConnectionsPerHost int // default 250
+	IdleConnectionTimeout     time.Duration
+	ResponseHeaderTimeout     time.Duration
+	ExpectContinueTimeout     time.Duration
+	DialerTimeout             time.Duration
+	DialerFallbackDelay       time.Duration // default 300ms
+	DialerKeepAlive           time.Duration // default 15s
+	DisableKeepAlives         bool
+	DisableCompression        bool
+	MaxShutdownWaitTime       time.Duration // 0 waits for ever
+
+	Router  Router
+	Logging Logging
+	Metrics *Metrics       // nil: no metrics listener
+	Moesif  *moesif.Config // nil: the block is not there
+
+	Warnings []string // what is ignored or looks wrong, each with the path of its key
+}
+
+// Endpoint is one path and method of the public API (KrakenD v3, 1.3).
+type Endpoint struct {
+	Path              string // as written, with {parameters}
+	Method            string
+	Params            []string // names of the parameters, in order
+	Timeout           time.Duration
+	CacheTTL          time.Duration
+	OutputEncoding    string   // json, no-op, json-collection, string, ...
+	InputHeaders      []string // canonical; ["*"] lets all through
+	InputQueryStrings []string // ["*"] lets all through
+	Backends          []Backend
+}
+
+// Backend is one call behind an endpoint (KrakenD v3, 1.4).
+type Backend struct {
+	URLPattern        string
+	Method            string
+	Hosts             []string // sanitised: scheme://host[:port], or as written with disable_host_sanitize
+	Encoding          string
+	IsCollection      bool
+	Target            string
+	Group             string
+	Allow, Deny       []string
+	Mapping           map[string]string
+	InputHeaders      []string
+	InputQueryStrings []string
+	ReturnErrorCode   bool   // backend/http.return_error_code
+	ErrorDetails      string // backend/http.return_error_details, the alias
+}
+
+// Router is extra_config.router (KrakenD v3, 1.9).
+type Router struct {
+	ErrorBody404, ErrorBody405    []byte // JSON object, or nil
+	AutoOptions                   bool
+	DisableAccessLog              bool
+	LoggerSkipPaths               []string
+	DisableHealth                 bool
+	HealthPath                    string // default /__health
+	DisableHandleMethodNotAllowed bool
+	DisablePathDecoding           bool
+	DisableRedirectFixedPath      bool
+	DisableRedirectTrailingSlash  bool
+	ForwardedByClientIP           bool
+	RemoteIPHeaders               []string
+	TrustedProxies                []string
+	HideVersionHeader             bool
+	RemoveExtraSlash              bool
+	ReturnErrorMsg                bool
+}
+
+// Logging is extra_config."telemetry/logging".
+type Logging struct {
+	Level  string // DEBUG, INFO, WARNING, ERROR, CRITICAL
+	Prefix string
+	Stdout bool
+	Set    bool // the block is there
+}
+
+// Metrics is extra_config."telemetry/metrics".
+type Metrics struct {
+	ListenAddress  string // default :8090
+	CollectionTime time.Duration
+}
+
+// TLS is the server's tls block.
+type TLS struct {
+	Keys                   []KeyPair
+	MinVersion, MaxVersion string
+	EnableMTLS             bool
+	CACerts                []string
+	DisableSystemCAPool    bool
+}
+
+// KeyPair names the files of a certificate and its key.
+type KeyPair struct{ PublicKey, PrivateKey string }
+
+// ClientTLS is client_tls: TLS towards every backend.
+type ClientTLS struct {
+	AllowInsecureConnections bool
+	CACerts                  []string
+	DisableSystemCAPool      bool
+}

@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// flushEvery is how often, while requests finish, the events they leave are pushed.
+	flushEvery = 250 * time.Millisecond
+	// lastPush is what a push after the last request gets, when drain_timeout has
+	// passed while that request was waited for.
+	lastPush = time.Second
+)
+
+// drain ends the gateway: requests under way finish, and meanwhile the queue of
+// events is pushed, so that one stream that stays open does not hold it up.
+func (g *Gateway) drain(ctx context.Context) {
+	deadline := time.Now()
+	if g.integration != nil {
+		deadline = deadline.Add(g.service.Moesif.DrainTimeout)
+	}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		g.shutdown(ctx)
+	}()
+	g.flushUntil(finished, deadline)
+
+	if last := time.Now().Add(lastPush); last.After(deadline) {
+		deadline = last
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	if err := g.Close(ctx); err != nil {
+		g.logger.Error("events were left undelivered", "error", err)
+	}
+	g.logger.Info("stopped")
+}
+
+// shutdown waits for requests under way, max_shutdown_wait_time at most (0: as
+// long as they take), then cuts what is left.
+func (g *Gateway) shutdown(ctx context.Context) {
+	cancel := func() {}
+	if wait := g.service.MaxShutdownWaitTime; wait > 0 {
+		ctx, cancel = context.WithTimeout(ctx, wait)
+	}
+	defer cancel()
+	err := g.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		g.logger.Warn("requests were cut at max_shutdown_wait_time", "waited", g.service.MaxShutdownWaitTime)
+		err = g.server.Close()
+	}
+	if err != nil {
+		g.logger.Warn("closing the listener", "error", err)
+	}
+}
+
+// flushUntil keeps pushing events until finished. It tells once when drain_timeout
+// has passed and events are still there.
+func (g *Gateway) flushUntil(finished <-chan struct{}, deadline time.Time) {
+	if g.integration == nil {
+		<-finished
+		return
+	}
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	late := time.NewTimer(time.Until(deadline))
+	defer late.Stop()
+	for {
+		g.integration.Flush()
+		select {
+		case <-finished:
+			return
+		case <-late.C:
+			if n := g.integration.Stats().Queued; n > 0 {
+				g.logger.Error("events are undelivered after drain_timeout, requests are still open", "events", n)
+			}
+		case <-tick.C:
+		}
+	}
+}

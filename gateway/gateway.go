@@ -1,0 +1,156 @@
+// Package gateway runs a krakend.json: it serves the endpoints of a configuration
+// in front of their backends, with the telemetry/moesif integration around them.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+
+	"github.com/gatemeter/gatemeter/gateway/backend"
+	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/pipe"
+	"github.com/gatemeter/gatemeter/gateway/telemetry"
+	"github.com/gatemeter/gatemeter/moesif"
+	"github.com/gatemeter/gatemeter/policy"
+)
+
+// Options are what a gateway needs besides its configuration. The zero value works.
+type Options struct {
+	Logger  *slog.Logger // default: as telemetry/logging asks, to standard output
+	Version string       // x.y.z, told in X-Krakend and User-Agent
+}
+
+// Gateway serves one configuration. Make it with New, then either Run it, or use
+// its Handler and Close it.
+type Gateway struct {
+	service     *config.Service
+	logger      *slog.Logger
+	transport   *http.Transport
+	tunnels     *pipe.Tunnels
+	access      *telemetry.Access // nil: no access log
+	metrics     *telemetry.Metrics
+	integration *moesif.Integration // nil: the block is not there
+	handler     http.Handler
+	server      *http.Server
+
+	listener, metricsListener net.Listener // set by Listen
+}
+
+// New builds the gateway of s, which it keeps. It starts the integration but does
+// not listen yet. The error names the key that this build can't serve.
+func New(s *config.Service, o Options) (*Gateway, error) {
+	g := &Gateway{service: s, logger: o.Logger, tunnels: &pipe.Tunnels{}}
+	if g.logger == nil {
+		g.logger = telemetry.Logger(s.Logging, os.Stdout)
+	}
+	var err error
+	if g.server, err = g.newServer(); err != nil {
+		return nil, err
+	}
+	if g.transport, err = backend.NewTransport(s); err != nil {
+		return nil, err
+	}
+	trusted, err := prefixes(s.Router.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	if s.Metrics != nil {
+		g.metrics = telemetry.NewMetrics(g.books())
+	}
+	h, err := newHandler(g, &pipe.Options{
+		Transport:      g.transport,
+		Version:        o.Version,
+		HideVersion:    s.Router.HideVersionHeader,
+		Clients:        pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted},
+		ReturnErrorMsg: s.Router.ReturnErrorMsg,
+		Tunnels:        g.tunnels,
+		Logger:         g.logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.handler = h
+	if s.Moesif != nil {
+		g.integration, err = moesif.New(*s.Moesif, moesif.Options{
+			Logger: g.logger, Compile: policy.Compile, TrustedProxies: trusted, Version: o.Version,
+		})
+		if err != nil {
+			return nil, err
+		}
+		h.govern = g.integration.Govern
+		h.tellParams = s.Moesif.ShouldSkip != ""
+		g.handler = g.integration.Capture(h)
+	}
+	if !s.Router.DisableAccessLog {
+		g.access = telemetry.NewAccess(g.logger)
+		h.access = g.access
+	}
+	g.server.Handler = g.handler
+	return g, nil
+}
+
+// books reads the integration's, where there is one.
+func (g *Gateway) books() func() moesif.Stats {
+	if g.service.Moesif == nil {
+		return nil
+	}
+	return func() moesif.Stats { return g.integration.Stats() }
+}
+
+// Handler serves the configuration's endpoints, for a server other than Run's.
+func (g *Gateway) Handler() http.Handler { return g.handler }
+
+// Close delivers the events that are queued until ctx ends, and lets go of
+// everything else. Run does it by itself. The error says how many events were left.
+func (g *Gateway) Close(ctx context.Context) error {
+	g.tunnels.Close()
+	var err error
+	if g.integration != nil {
+		err = g.integration.Close(ctx)
+	}
+	if g.access != nil {
+		g.access.Close()
+	}
+	g.transport.CloseIdleConnections()
+	return err
+}
+
+// Run listens, serves until ctx ends, and then lets what has begun finish, within
+// max_shutdown_wait_time, while the queue of events is delivered, within
+// drain_timeout. Events that could not be delivered are logged, and no error.
+func (g *Gateway) Run(ctx context.Context) error {
+	if err := g.Listen(ctx); err != nil {
+		return errors.Join(err, g.Close(ctx))
+	}
+	failed := make(chan error, 2)
+	go func() { failed <- g.serve() }()
+	stopMetrics := g.serveMetrics(failed)
+	g.logger.Info("listening", "address", g.Addr(), "endpoints", len(g.service.Endpoints))
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	g.drain(context.WithoutCancel(ctx))
+	stopMetrics()
+	return err
+}
+
+func (g *Gateway) serve() error {
+	var err error
+	if g.server.TLSConfig != nil {
+		err = g.server.ServeTLS(g.listener, "", "")
+	} else {
+		err = g.server.Serve(g.listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serving %s: %w", g.Addr(), err)
+}

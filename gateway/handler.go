@@ -1,0 +1,234 @@
+package gateway
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/pipe"
+	"github.com/gatemeter/gatemeter/gateway/route"
+	"github.com/gatemeter/gatemeter/gateway/telemetry"
+	"github.com/gatemeter/gatemeter/moesif"
+)
+
+// handler takes a request from its route to its answer; Capture stands around it.
+type handler struct {
+	table   route.Table[*endpoint]
+	router  *config.Router
+	debug   bool
+	echo    bool
+	version []string // X-Krakend
+	clients pipe.Clients
+	govern  func(http.ResponseWriter, *http.Request) bool
+	// tellParams: an expression may look at the route's parameters.
+	tellParams bool
+	access     *telemetry.Access
+	metrics    *telemetry.Metrics
+	unmatched  *telemetry.Route
+	logger     *slog.Logger
+}
+
+// endpoint is what a path and method lead to.
+type endpoint struct {
+	pattern string
+	names   []string // of the parameters
+	pipe    pipe.Pipe
+	ours    bool // answers about the gateway itself: neither captured nor governed
+	counts  *telemetry.Route
+}
+
+func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
+	s := g.service
+	h := &handler{
+		router:  &s.Router,
+		debug:   s.DebugEndpoint,
+		echo:    s.EchoEndpoint,
+		version: pipe.VersionHeader(o),
+		clients: o.Clients,
+		govern:  func(http.ResponseWriter, *http.Request) bool { return true },
+		metrics: g.metrics,
+		logger:  g.logger,
+	}
+	if h.metrics != nil {
+		h.unmatched = h.metrics.Route("", "")
+	}
+	options := newOptions()
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		pattern, err := route.Parse(e.Path, s.DisableREST)
+		if err != nil {
+			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
+		}
+		p, err := pipe.New(e, pattern.Names, o)
+		if err != nil {
+			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
+		}
+		if err := h.add(e.Method, pattern, endpoint{pipe: p}); err != nil {
+			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
+		}
+		options.add(pattern, e.Method)
+	}
+	if s.Router.AutoOptions {
+		if err := options.register(h); err != nil {
+			return nil, err
+		}
+	}
+	if s.Router.DisableHealth {
+		return h, nil
+	}
+	path := s.Router.HealthPath
+	if path == "" {
+		path = "/__health"
+	}
+	pattern, err := route.Parse(path, false)
+	if err != nil {
+		return nil, fmt.Errorf("router.health_path: %w", err)
+	}
+	return h, h.add(http.MethodGet, pattern, endpoint{pipe: health{}, ours: true})
+}
+
+func (h *handler) add(method string, p route.Pattern, e endpoint) error {
+	e.pattern, e.names = p.Text, p.Names
+	if h.metrics != nil {
+		e.counts = h.metrics.Route(method, p.Text)
+	}
+	return h.table.Add(method, p, &e)
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := &answer{ResponseWriter: w, counts: h.unmatched}
+	if h.access != nil || h.metrics != nil {
+		a.began = time.Now()
+		if h.metrics != nil {
+			h.metrics.Begin()
+		}
+	}
+	defer h.end(a, r)
+	h.serve(a, r)
+}
+
+func (h *handler) serve(a *answer, r *http.Request) {
+	path := r.URL.Path
+	if h.router.RemoveExtraSlash {
+		path = route.Clean(path)
+	}
+	x := moesif.From(r.Context())
+	if h.debug && under(path, "/__debug") || h.echo && under(path, "/__echo") {
+		x.Ignore()
+		h.mirror(a, r, path)
+		return
+	}
+	e, params, ok := h.table.Lookup(r.Method, path, a.values[:0])
+	if !ok {
+		h.miss(a, r, path)
+		return
+	}
+	a.counts = e.counts
+	if e.ours {
+		x.Ignore()
+		e.pipe.Serve(a, r, nil)
+		return
+	}
+	x.SetRoute(e.pattern)
+	if h.tellParams {
+		x.SetParams(e.pairs(params.Values)...)
+	}
+	if !h.govern(a, r) {
+		return
+	}
+	for _, value := range params.Values {
+		if problem := h.unsafe(value); problem != "" {
+			x.Refuse(moesif.BadRequest)
+			pipe.BadRequest(a, problem)
+			return
+		}
+	}
+	e.pipe.Serve(a, r, params.Values)
+}
+
+// pairs is name, value, name, value, and so on.
+func (e *endpoint) pairs(values []string) []string {
+	pairs := make([]string, 0, 2*len(e.names))
+	for i, name := range e.names {
+		pairs = append(pairs, name, values[i])
+	}
+	return pairs
+}
+
+func under(path, prefix string) bool {
+	rest, ok := strings.CutPrefix(path, prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// unsafe says why a parameter's value is refused, "" when it is not (KrakenD v3,
+// 1.4 and the deliberate differences of 9).
+func (h *handler) unsafe(value string) string {
+	if value == "." || value == ".." {
+		return "dot segment in url params"
+	}
+	special := strings.IndexAny(value, "%?#\r\n")
+	if special < 0 {
+		return ""
+	}
+	if strings.ContainsAny(value, "\r\n") {
+		return "line break in url params"
+	}
+	if h.router.DisablePathDecoding {
+		return ""
+	}
+	decoded, err := url.PathUnescape(value)
+	if err != nil {
+		return err.Error()
+	}
+	if decoded != value || strings.ContainsAny(value, "?#") {
+		return "encoded url params"
+	}
+	return ""
+}
+
+// end turns a panic into 500 and counts the answer.
+func (h *handler) end(a *answer, r *http.Request) {
+	problem := recover()
+	if problem != nil && problem != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+		h.logger.Error("a handler panicked", "path", r.URL.Path, "panic", problem, "stack", string(debug.Stack()))
+		if a.status == 0 {
+			a.WriteHeader(http.StatusInternalServerError)
+			problem = nil
+		}
+	}
+	h.count(a, r)
+	if problem != nil {
+		panic(http.ErrAbortHandler) // the client must not take the answer for complete
+	}
+}
+
+func (h *handler) count(a *answer, r *http.Request) {
+	if a.began.IsZero() {
+		return
+	}
+	now := time.Now()
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	if h.metrics != nil {
+		h.metrics.End(a.counts, a.status, a.bytes, now.Sub(a.began))
+	}
+	if h.access == nil {
+		return
+	}
+	for _, path := range h.router.LoggerSkipPaths {
+		if path == r.URL.Path {
+			return
+		}
+	}
+	h.access.Log(telemetry.Line{
+		Time: now, Method: r.Method, Path: r.URL.Path, Client: h.clients.IP(r),
+		Status: a.status, Bytes: a.bytes, Duration: now.Sub(a.began),
+	})
+}

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/textproto"
+	"strconv"
+	"time"
+
+	"github.com/gatemeter/gatemeter/gateway/backend"
+	"github.com/gatemeter/gatemeter/gateway/config"
+)
+
+// Listen takes the gateway's port, and that of telemetry/metrics. Run does it by
+// itself; done before, Addr tells the port that 0 became. The error names the flag
+// or key that moves a port which is taken.
+func (g *Gateway) Listen(ctx context.Context) error {
+	if g.listener != nil {
+		return nil
+	}
+	var listen net.ListenConfig
+	address := net.JoinHostPort(g.service.ListenIP, strconv.Itoa(g.service.Port))
+	l, err := listen.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("port: %w: choose another with -p", err)
+	}
+	if m := g.service.Metrics; m != nil {
+		address := m.ListenAddress
+		if address == "" {
+			address = ":8090"
+		}
+		if g.metricsListener, err = listen.Listen(ctx, "tcp", address); err != nil {
+			_ = l.Close()
+			return fmt.Errorf("telemetry/metrics.listen_address: %w: choose another, or remove the block", err)
+		}
+	}
+	g.listener = l
+	return nil
+}
+
+// Addr is where the gateway listens, "" before Listen.
+func (g *Gateway) Addr() string {
+	if g.listener == nil {
+		return ""
+	}
+	return g.listener.Addr().String()
+}
+
+// MetricsAddr is where the telemetry/metrics listener listens, "" when there is none.
+func (g *Gateway) MetricsAddr() string {
+	if g.metricsListener == nil {
+		return ""
+	}
+	return g.metricsListener.Addr().String()
+}
+
+// serveMetrics serves the metrics listener, if there is one, until stop is called.
+func (g *Gateway) serveMetrics(failed chan<- error) (stop func()) {
+	if g.metricsListener == nil {
+		return func() {}
+	}
+	server := &http.Server{Handler: g.metrics.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(g.metricsListener); err != http.ErrServerClosed { //nolint:errorlint // documented to be that very value
+			failed <- fmt.Errorf("serving metrics: %w", err)
+		}
+	}()
+	return func() {
+		_ = server.Close()
+		<-done
+	}
+}
+
+func (g *Gateway) newServer() (*http.Server, error) {
+	s := g.service
+	server := &http.Server{
+		ReadTimeout:       s.ReadTimeout,
+		ReadHeaderTimeout: s.ReadHeaderTimeout,
+		WriteTimeout:      s.WriteTimeout,
+		IdleTimeout:       s.IdleTimeout,
+		MaxHeaderBytes:    s.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
+	}
+	if s.UseH2C {
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetHTTP1(true)
+		server.Protocols.SetHTTP2(true)
+		server.Protocols.SetUnencryptedHTTP2(true)
+	}
+	if s.TLS == nil {
+		return server, nil
+	}
+	var err error
+	server.TLSConfig, err = serverTLS(s.TLS)
+	return server, err
+}
+
+// serverTLS builds what tls asks for; TLS 1.3 alone by default (KrakenD v3, 1.9).
+func serverTLS(t *config.TLS) (*tls.Config, error) {
+	if len(t.Keys) == 0 {
+		return nil, fmt.Errorf("tls.keys: name at least one public_key and private_key")
+	}
+	c := &tls.Config{MinVersion: tlsVersion(t.MinVersion), MaxVersion: tlsVersion(t.MaxVersion)}
+	for i, k := range t.Keys {
+		pair, err := tls.LoadX509KeyPair(k.PublicKey, k.PrivateKey)
+		if err != nil {
+			return nil, fmt.Errorf("tls.keys[%d]: %w", i, err)
+		}
+		c.Certificates = append(c.Certificates, pair)
+	}
+	if !t.EnableMTLS {
+		return c, nil
+	}
+	pool, err := backend.CertPool(t.CACerts, t.DisableSystemCAPool)
+	if err != nil {
+		return nil, fmt.Errorf("tls.ca_certs: %w", err)
+	}
+	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool
+	return c, nil
+}
+
+func tlsVersion(name string) uint16 {
+	switch name {
+	case "TLS10":
+		return tls.VersionTLS10
+	case "TLS11":
+		return tls.VersionTLS11
+	case "TLS12":
+		return tls.VersionTLS12
+	}
+	return tls.VersionTLS13
+}
+
+// prefixes reads router.trusted_proxies: addresses and networks.
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for i, text := range list {
+		if ip, err := netip.ParseAddr(text); err == nil {
+			all = append(all, netip.PrefixFrom(ip, ip.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("router.trusted_proxies[%d]: neither an address nor a network: %q", i, text)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func canonical(names []string) []string {
+	var all []string
+	for _, name := range names {
+		all = append(all, textproto.CanonicalMIMEHeaderKey(name))
+	}
+	return all
+}

@@ -1,0 +1,162 @@
+// Package pipe answers a matched request: it builds what the backend is asked
+// from what the endpoint lets through, and the client's answer from what came back
+// (KrakenD v3, 1.5 to 1.8).
+package pipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gatemeter/gatemeter/gateway/backend"
+	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/moesif"
+)
+
+// Pipe answers the requests of one endpoint. values are its parameters' values,
+// decoded, in the pattern's order. It panics with http.ErrAbortHandler when an
+// answer that has begun can't be finished.
+type Pipe interface {
+	Serve(w http.ResponseWriter, r *http.Request, values []string)
+}
+
+// Options are what the pipes of all endpoints share.
+type Options struct {
+	Transport      http.RoundTripper
+	Version        string // x.y.z, in User-Agent and X-Krakend
+	HideVersion    bool   // leaves it out of X-Krakend
+	Clients        Clients
+	ReturnErrorMsg bool
+	Tunnels        *Tunnels
+	Logger         *slog.Logger
+}
+
+// New compiles the pipe of e. names are its path's parameters. The error begins
+// with the key that this build can't serve.
+func New(e *config.Endpoint, names []string, o *Options) (Pipe, error) {
+	if len(e.Backends) != 1 {
+		return nil, fmt.Errorf("backend: %d backends are not supported yet: leave one", len(e.Backends))
+	}
+	if e.Timeout <= 0 {
+		return nil, fmt.Errorf("timeout: must be more than 0s (got %s)", e.Timeout)
+	}
+	b := e.Backends[0]
+	streams := e.OutputEncoding == noOp
+	if streams {
+		b.Encoding = noOp
+	}
+	called, err := backend.New(&b, names, o.Transport)
+	if err != nil {
+		return nil, fmt.Errorf("backend[0].%w", err)
+	}
+	common := common{
+		name:    e.Method + " " + e.Path,
+		backend: called,
+		inbound: newInbound(e, o),
+		timeout: e.Timeout,
+		version: VersionHeader(o),
+		message: o.ReturnErrorMsg,
+		logger:  o.Logger,
+	}
+	if streams {
+		return &stream{common: common, tunnels: o.Tunnels}, nil
+	}
+	render, err := newRender(e.OutputEncoding, b.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	shape := newShape(&b)
+	if shape.none() && !b.IsCollection && b.Encoding == "json" && e.OutputEncoding == "json" {
+		called.KeepRaw()
+	}
+	return &data{common: common, shape: shape, render: render, cacheControl: cacheControl(e.CacheTTL)}, nil
+}
+
+const noOp = "no-op"
+
+// The values of X-Krakend-Completed, never changed.
+var (
+	completed    = []string{"true"}
+	notCompleted = []string{"false"}
+)
+
+// VersionHeader is the value of X-Krakend.
+func VersionHeader(o *Options) []string {
+	if o.HideVersion || o.Version == "" {
+		return []string{"Version undefined"}
+	}
+	return []string{"Version " + o.Version}
+}
+
+// SetHeaders puts the headers of every answer of an endpoint that is not (or not
+// yet) complete into h. version is VersionHeader's.
+func SetHeaders(h http.Header, version []string) {
+	h["X-Krakend"] = version
+	h["X-Krakend-Completed"] = notCompleted
+}
+
+// common is what the pipes of all encodings have.
+type common struct {
+	name    string // method and path, for the log
+	backend *backend.Backend
+	inbound inbound
+	timeout time.Duration
+	version []string
+	message bool // return_error_msg
+	logger  *slog.Logger
+}
+
+// fail answers 500, or the status that the error carries (KrakenD v3, 1.8).
+func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
+	level := slog.LevelError
+	if r.Context().Err() != nil { // the client has gone
+		level = slog.LevelDebug
+	}
+	c.logger.LogAttrs(r.Context(), level, "endpoint failed", slog.String("endpoint", c.name), slog.String("error", err.Error()))
+
+	h := w.Header()
+	status, contentType := http.StatusInternalServerError, "text/plain; charset=utf-8"
+	var answer *backend.AnswerError
+	switch {
+	case errors.Is(err, backend.ErrDotSegment):
+		moesif.From(r.Context()).Refuse(moesif.BadRequest)
+		BadRequest(w, err.Error())
+		return
+	case errors.As(err, &answer):
+		status = answer.Code
+		if answer.ContentType != "" {
+			contentType = answer.ContentType
+		}
+	}
+	if !c.message {
+		w.WriteHeader(status)
+		return
+	}
+	h.Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(err.Error())) // the client may have gone
+}
+
+// BadRequest answers 400, without the headers of an endpoint's answer.
+func BadRequest(w http.ResponseWriter, what string) {
+	h := w.Header()
+	delete(h, "X-Krakend")
+	delete(h, "X-Krakend-Completed")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write([]byte("error: " + what)) // the client may have gone
+}
+
+// deadline is ctx with the endpoint's timeout as its cause; hold stops the clock,
+// for an answer that may last.
+func (c *common) deadline(ctx context.Context) (timed context.Context, hold func() bool, cancel func()) {
+	timed, end := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(c.timeout, func() { end(context.DeadlineExceeded) })
+	return timed, timer.Stop, func() {
+		timer.Stop()
+		end(nil)
+	}
+}

@@ -1,0 +1,116 @@
+package pipe
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// stream is the no-op pipe: bodies pass in both directions as they arrive, status
+// and headers as they are.
+type stream struct {
+	common
+	tunnels *Tunnels
+}
+
+// Serve implements Pipe.
+func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) {
+	SetHeaders(w.Header(), s.version)
+	ctx, hold, cancel := s.deadline(r.Context())
+	defer cancel()
+	body := openUpload(w, r)
+	defer body.finish(w)
+	call := s.inbound.call(r, values, body)
+	resp, err := s.backend.Do(ctx, &call)
+	body.answered(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		hold()
+		s.tunnel(w, r, resp)
+		return
+	}
+	err = answer(w, resp)
+	_ = resp.Body.Close() // nothing can be done about it
+	if err != nil {
+		s.logger.DebugContext(r.Context(), "answer cut short", "endpoint", s.name, "error", err)
+		panic(http.ErrAbortHandler) // the client must not take it for complete
+	}
+}
+
+// answer copies the backend's answer to the client.
+func answer(w http.ResponseWriter, resp *http.Response) error {
+	h := w.Header()
+	copyHeader(h, resp.Header)
+	announced := len(resp.Trailer)
+	for name := range resp.Trailer {
+		h.Add("Trailer", name)
+	}
+	w.WriteHeader(resp.StatusCode)
+	live := resp.ContentLength < 0
+	if live {
+		flush(w) // an event stream may wait long for its first event
+	}
+	if err := copyBody(w, resp.Body, live); err != nil {
+		return err
+	}
+	for name, values := range resp.Trailer {
+		if len(resp.Trailer) != announced {
+			name = http.TrailerPrefix + name // some were not announced
+		}
+		h[name] = values
+	}
+	return nil
+}
+
+// copyHeader copies what is not hop-by-hop. The backend's own X-Krakend headers
+// stand beside the gateway's (KrakenD v3, 9.9).
+func copyHeader(dst, src http.Header) {
+	for name, values := range src {
+		switch {
+		case hopByHop(name):
+		case name == "X-Krakend" || name == "X-Krakend-Completed":
+			own := dst[name]
+			dst[name] = append(own[:len(own):len(own)], values...)
+		default:
+			dst[name] = values
+		}
+	}
+	dropNamed(dst, src["Connection"])
+}
+
+// chunks are copy buffers of 32 KiB.
+var chunks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyBody copies until src ends. When live, what arrived is sent on before more
+// is waited for.
+func copyBody(w http.ResponseWriter, src io.Reader, live bool) error {
+	chunk := chunks.Get().(*[32 << 10]byte)
+	defer chunks.Put(chunk)
+	for {
+		n, err := src.Read(chunk[:])
+		if n > 0 {
+			if _, err := w.Write(chunk[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if live && n > 0 {
+			flush(w)
+		}
+	}
+}
+
+func flush(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).Flush() // the next write tells
+}
+
+var _ Pipe = (*stream)(nil)

@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+)
+
+// echoURI answers with the address the backend was asked for.
+func echoURI(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.RequestURI)) }
+
+func TestRouterAnswersWhatNoEndpointMatches(t *testing.T) {
+	host := upstream(t, echoURI)
+	endpoints := []config.Endpoint{
+		noop("GET /user/{id}", host, "/u/{id}"), noop("POST /user/{id}", host, "/u/{id}"), noop("POST /b", host, "/b"),
+		noop("POST /user/{id}/x", host, "/x/{id}"),
+	}
+	g := serving(t, endpoints...)
+	for _, c := range []struct {
+		route    string
+		status   int
+		text     string
+		header   string // "Name: value" that must be there
+		versions bool   // with the X-Krakend headers
+	}{
+		{"GET /nothing", 404, "404 page not found", "Content-Type: text/plain", true},
+		{"PUT /user/7", 405, "405 method not allowed", "Allow: GET, POST", true},
+		{"HEAD /user/7", 405, "", "Allow: GET, POST", true},
+		{"OPTIONS /user/7", 405, "405 method not allowed", "Allow: GET, POST", true},
+		{"GET /user/7/?a=1", 301, "", "Location: /user/7?a=1", false},
+		{"GET /USER/7", 301, "", "Location: /user/7", false},
+		{"POST /user//7", 307, "", "Location: /user/7", false},
+		{"GET /b/", 404, "404 page not found", "", true},
+		{"GET /user/a%2Fb", 404, "404 page not found", "", true},
+		{"GET /user/a%20b", 200, "/u/a%20b", "", true},
+		{"GET /user/a%252Fb", 400, "error: encoded url params", "Content-Type: text/plain; charset=utf-8", false},
+		{"GET /user/a%25b", 400, `error: invalid URL escape "%b"`, "", false},
+		{"GET /user/a%3Fb", 400, "error: encoded url params", "", false},
+		{"GET /user/a%23b", 400, "error: encoded url params", "", false},
+		{"GET /user/%2e%2e", 400, "error: dot segment in url params", "", false},
+		{"POST /user/%2e/x", 400, "error: dot segment in url params", "", false},
+		{"GET /user/a%0d%0ab", 400, "error: line break in url params", "", false},
+		{"POST /__health", 405, "405 method not allowed", "Allow: GET", true},
+		{"GET /__debug/x", 404, "404 page not found", "", true},
+	} {
+		got := g.send(t, c.route, "")
+		if got.StatusCode != c.status || (c.text != "" && got.Text != c.text) {
+			t.Errorf("%s: got %d %q, want %d %q", c.route, got.StatusCode, got.Text, c.status, c.text)
+		}
+		if name, value, ok := strings.Cut(c.header, ": "); ok && got.Header.Get(name) != value {
+			t.Errorf("%s: %s is %q, want %q", c.route, name, got.Header.Get(name), value)
+		}
+		if has := got.Header.Get("X-Krakend") == "Version 1.2.3"; has != c.versions {
+			t.Errorf("%s: X-Krakend is %q, X-Krakend-Completed %q", c.route, got.Header.Get("X-Krakend"), got.Header.Get("X-Krakend-Completed"))
+		}
+	}
+}
+
+func TestRouterOptionsChangeItsAnswers(t *testing.T) {
+	host := upstream(t, echoURI)
+	g := run(t, &config.Service{
+		Endpoints: []config.Endpoint{noop("GET /a/{id}", host, "/a/{id}"), noop("POST /a/{id}", host, "/a/{id}")},
+		Router: config.Router{
+			ErrorBody404: []byte(`{"oops":404}`), ErrorBody405: []byte(`{"oops":405}`), AutoOptions: true,
+			DisableRedirectFixedPath: true, DisableRedirectTrailingSlash: true, DisablePathDecoding: true,
+			HealthPath: "/up", HideVersionHeader: true, RemoveExtraSlash: true,
+		},
+		DebugEndpoint: true, EchoEndpoint: true,
+	})
+	for _, c := range []struct {
+		route  string
+		status int
+		text   string
+		header string
+	}{
+		{"GET /nothing", 404, `{"oops":404}`, "Content-Type: application/json; charset=utf-8"},
+		{"PUT /a/1", 405, `{"oops":405}`, "Allow: GET, POST, OPTIONS"},
+		{"OPTIONS /a/1", 200, "", "Allow: GET, POST"},
+		{"OPTIONS /a/1", 200, "", "X-Krakend: Version undefined"},
+		{"GET /a/1/", 404, `{"oops":404}`, ""},
+		{"GET /A/1", 404, `{"oops":404}`, ""},
+		{"GET //a//1", 200, "/a/1", ""},
+		{"GET /a/x%3Fy%23", 200, "/a/x%3Fy%23", ""},
+		{"GET /a/x%252Fy", 200, "/a/x%252Fy", ""},
+		{"GET /a/%2e%2e", 404, "", ""}, // extra slashes go together with dots
+		{"GET /__health", 404, "", ""},
+		{"PUT /__debug/x", 200, `{"message":"pong"}` + "\n", ""},
+	} {
+		got := g.send(t, c.route, "")
+		if got.StatusCode != c.status || (c.text != "" && got.Text != c.text) {
+			t.Errorf("%s: got %d %q, want %d %q", c.route, got.StatusCode, got.Text, c.status, c.text)
+		}
+		if name, value, ok := strings.Cut(c.header, ": "); ok && got.Header.Get(name) != value {
+			t.Errorf("%s: %s is %q, want %q", c.route, name, got.Header.Get(name), value)
+		}
+	}
+
+	var health struct{ Status, Now string }
+	if err := json.Unmarshal([]byte(g.send(t, "GET /up", "").Text), &health); err != nil || health.Status != "ok" || health.Now == "" {
+		t.Errorf("health: %+v, %v", health, err)
+	}
+	var echo map[string]any
+	got := g.send(t, "POST /__echo/x?a=1&a=2", "hello", "X-Test: yes")
+	if err := json.Unmarshal([]byte(got.Text), &echo); err != nil {
+		t.Fatal(err)
+	}
+	if echo["req_body"] != "hello" || echo["req_method"] != "POST" || echo["req_uri"] != "/__echo/x?a=1&a=2" ||
+		echo["req_uri_details"].(map[string]any)["path"] != "/__echo/x" || len(echo["req_querystring"].(map[string]any)["a"].([]any)) != 2 {
+		t.Errorf("echo: %s", got.Text)
+	}
+}
+
+func TestImpossibleConfigurationsAreRefusedByKey(t *testing.T) {
+	two := noop("GET /a", "http://h", "/")
+	two.Backends = append(two.Backends, two.Backends[0])
+	for _, c := range []struct {
+		service config.Service
+		want    string
+	}{
+		{config.Service{Endpoints: []config.Endpoint{two}}, "endpoints[0].backend: 2 backends are not supported yet: leave one"},
+		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "http://h", "/{id}")}},
+			`endpoints[0].backend[0].url_pattern "/{id}": {id} is not a parameter of the endpoint`},
+		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "lb://h", "/")}},
+			`endpoints[0].backend[0].host "lb://h": must begin with http:// or https://`},
+		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "http://h", "/"), noop("GET /a", "http://h", "/")}},
+			"endpoints[1].endpoint: GET /a: registered already, as /a"},
+		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "http://h", "/", timeout(-1))}},
+			"endpoints[0].timeout: must be more than 0s (got -1ns)"},
+		{config.Service{Endpoints: []config.Endpoint{endpointOf("xml", "GET /a", "http://h", "/", func(e *config.Endpoint) { e.Backends[0].Encoding = "json" })}},
+			`endpoints[0].output_encoding: "xml" is not supported yet: use json, json-collection, string or no-op`},
+		{config.Service{Endpoints: []config.Endpoint{object("GET /a", "http://h", "/", func(e *config.Endpoint) { e.Backends[0].Encoding = "rss" })}},
+			`endpoints[0].backend[0].encoding: "rss" is not supported yet: use json, safejson, string or no-op`},
+		{config.Service{Router: config.Router{TrustedProxies: []string{"10.0.0.0/8", "x"}}},
+			`router.trusted_proxies[1]: neither an address nor a network: "x"`},
+		{config.Service{TLS: &config.TLS{}}, "tls.keys: name at least one public_key and private_key"},
+		{config.Service{ClientTLS: config.ClientTLS{CACerts: []string{"/none.pem"}}}, "client_tls.ca_certs: open /none.pem: no such file or directory"},
+	} {
+		_, err := New(&c.service, Options{})
+		if err == nil || err.Error() != c.want {
+			t.Errorf("got error %v\nwant      %s", err, c.want)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// maxAccess bounds the lines that wait to be written.
+const maxAccess = 10_000
+
+// Line is one request in the access log.
+type Line struct {
+	Time     time.Time // when it ended
+	Method   string
+	Path     string // decoded
+	Client   string // IP address
+	Status   int
+	Bytes    int64 // of the answer's body
+	Duration time.Duration
+}
+
+// Access writes the access log, at level INFO. Requests hand over a Line and go
+// on: one goroutine writes, and when the log's destination is too slow lines are
+// dropped, and counted.
+type Access struct {
+	logger *slog.Logger
+	wake   chan struct{} // one token: there is something to do
+	done   chan struct{}
+
+	mu      sync.Mutex // guards the fields below
+	waiting []Line
+	dropped int
+	closed  bool
+}
+
+// NewAccess starts the access log, nil when logger is not interested in it.
+func NewAccess(logger *slog.Logger) *Access {
+	if !logger.Enabled(context.Background(), slog.LevelInfo) {
+		return nil
+	}
+	a := &Access{logger: logger, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go a.run()
+	return a
+}
+
+// Log never blocks on the log's destination. It does nothing on a nil Access.
+func (a *Access) Log(l Line) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	if len(a.waiting) < maxAccess {
+		a.waiting = append(a.waiting, l)
+	} else {
+		a.dropped++
+	}
+	a.mu.Unlock()
+	a.signal()
+}
+
+// Close writes what waits and stops. Lines that come later are kept from nobody:
+// they are forgotten.
+func (a *Access) Close() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.signal()
+	<-a.done
+}
+
+func (a *Access) signal() {
+	select {
+	case a.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+func (a *Access) run() {
+	defer close(a.done)
+	var lines []Line
+	for range a.wake {
+		a.mu.Lock()
+		lines, a.waiting = a.waiting, lines[:0]
+		dropped, closed := a.dropped, a.closed
+		a.dropped = 0
+		a.mu.Unlock()
+		a.write(lines)
+		if dropped > 0 {
+			a.logger.Warn("access log is too slow", "lines_dropped", dropped)
+		}
+		if closed {
+			return
+		}
+	}
+}
+
+func (a *Access) write(lines []Line) {
+	for i := range lines {
+		l := &lines[i]
+		r := slog.NewRecord(l.Time, slog.LevelInfo, "request", 0)
+		r.AddAttrs(
+			slog.Int("status", l.Status),
+			slog.String("method", l.Method),
+			slog.String("path", l.Path),
+			slog.Duration("duration", l.Duration),
+			slog.Int64("bytes", l.Bytes),
+			slog.String("client", l.Client),
+		)
+		_ = a.logger.Handler().Handle(context.Background(), r) // there is no other place to tell
+	}
+}
