@@ -1,0 +1,90 @@
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 10s
+SOAK     ?= 30m
+
+WEB_SOURCES := $(shell find web/src web/index.html web/public -type f 2>/dev/null) $(wildcard web/*.json web/*.ts)
+
+.PHONY: help
+help: ## show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build everything and start the demo: platform, gateway, upstream, traffic
+	@exec bin/gatemeter demo
+
+.PHONY: build
+build: need-build web/dist/index.html ## build bin/gatemeter, console included
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gatemeter ./cmd/gatemeter
+
+.PHONY: test
+test: need-test build test-web test-go test-console ## every test: Go with the race detector, web, browser
+
+.PHONY: test-go
+test-go: test/sdk/node_modules/.package-lock.json
+	cd moesif && go vet ./... && go test -race ./...
+	CGO_ENABLED=0 go build -tags gateway -o bin/gatemeter-gateway ./cmd/gatemeter
+	go vet ./... && go test -race ./...
+
+.PHONY: test-web
+test-web: web/node_modules/.package-lock.json
+	cd web && npm run --silent lint && npm test --silent
+
+.PHONY: test-console
+test-console: need-test build
+	cd web && npm run --silent e2e
+
+.PHONY: lint
+lint: need-build ## golangci-lint over both Go modules, eslint and tsc over the console
+	cd moesif && go run $(LINTER) run --config ../.golangci.yml ./...
+	go run $(LINTER) run ./...
+	$(MAKE) --no-print-directory lint-web
+
+.PHONY: lint-web
+lint-web: web/node_modules/.package-lock.json
+	cd web && npm run --silent lint
+
+.PHONY: bench
+bench: build ## compare the gateway with and without the integration, and with a bare reverse proxy
+	go run ./bench
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@for module in moesif .; do (cd $$module; \
+	  grep -rl --include='*_test.go' $$([ $$module = . ] && echo --exclude-dir=moesif) '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	    grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go | cut -c6- | while read -r target; do \
+	      echo "== $$module $$dir $$target"; go test $$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+	    done; done); done
+
+.PHONY: soak
+soak: build ## long seeded runs: kill -9, restarts, retries, for SOAK (30m)
+	GATEMETER_SOAK=$(SOAK) go test ./test -run Soak -timeout 0 -v
+
+.PHONY: generate
+generate: web/node_modules/.package-lock.json ## write the OpenAPI file and the console's types from the Go types
+	go run ./platform/api/openapi > web/openapi.json
+	cd web && npm run --silent generate
+
+.PHONY: clean
+clean: ## remove what was built, keep data
+	rm -rf bin web/dist web/node_modules
+
+.PHONY: need-build need-test
+need-build:
+	@deploy/need.sh go node c++
+need-test:
+	@deploy/need.sh go node c++ chromium
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	@deploy/need.sh node
+	cd $* && npm ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
