@@ -19,7 +19,7 @@ run: build ## build everything and start the demo: platform, gateway, upstream, 
 	@exec bin/gatemeter demo
 
 .PHONY: build
-build: need-build web/dist/index.html ## build bin/gatemeter, console included
+build: need-build web/site/console/index.html ## build bin/gatemeter, console included
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gatemeter ./cmd/gatemeter
 
 .PHONY: test
@@ -68,11 +68,11 @@ soak: build ## long seeded runs: kill -9, restarts, retries, for SOAK (30m)
 .PHONY: generate
 generate: web/node_modules/.package-lock.json ## write the OpenAPI file and the console's types from the Go types
 	go run ./platform/api/openapi > web/openapi.json
-	cd web && npm run --silent generate
+	cd web && OPENAPI=openapi.json npm run --silent generate
 
 .PHONY: clean
 clean: ## remove what was built, keep data
-	rm -rf bin web/dist web/node_modules
+	rm -rf bin web/site/console web/node_modules test/sdk/node_modules
 
 .PHONY: need-build need-test
 need-build:
@@ -85,6 +85,6 @@ need-test:
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
-web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+web/site/console/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd web && npm run --silent build
 	@touch $@

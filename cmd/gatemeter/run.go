@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatemeter/gatemeter/gateway"
+	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/telemetry"
+)
+
+func runCommand() *cobra.Command {
+	var file string
+	var port int
+	var debug bool
+	cmd := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Run the gateway with a krakend.json (version 3; JSON, YAML or TOML)",
+		Example: `  gatemeter run -c krakend.json
+  GATEMETER_COLLECTOR_URL=http://127.0.0.1:9700 GATEMETER_APPLICATION_ID=… gatemeter run -c krakend.json -p 9000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			service, err := load(cmd, file)
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("port") {
+				service.Port = port
+			}
+			if debug {
+				service.Logging.Level, service.Logging.Stdout = "DEBUG", true
+			}
+			logger := telemetry.Logger(service.Logging, os.Stdout)
+			for _, warning := range service.Warnings {
+				logger.Warn(warning)
+			}
+			g, err := gateway.New(service, gateway.Options{Logger: logger, Version: version})
+			if err != nil {
+				return err
+			}
+			return g.Run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "the configuration file")
+	cmd.Flags().IntVarP(&port, "port", "p", 0, "listen here instead of on the file's port")
+	cmd.Flags().BoolVarP(&debug, "debug", "d", false, "log at level DEBUG")
+	return cmd
+}
+
+// load reads the file and shows every problem it has.
+func load(cmd *cobra.Command, file string) (*config.Service, error) {
+	if file == "" {
+		return nil, errors.New("-c FILE is missing: name the configuration file, for example -c krakend.json")
+	}
+	service, err := config.Load(file, os.LookupEnv)
+	if err == nil {
+		return service, nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "ERROR parsing the configuration file: %s\n%v\n", file, err)
+	return nil, reportedError{err}
+}

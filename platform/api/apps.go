@@ -1,0 +1,85 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/load"
+)
+
+// App is an application: one API whose events are kept together.
+type App struct {
+	ID            string    `json:"id" doc:"What the parameter app takes. It never changes." example:"app_k3v9x2m7q4ts"`
+	Name          string    `json:"name" doc:"Name for people." example:"My API"`
+	ApplicationID string    `json:"application_id" doc:"What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules." example:"QJ3ZVK5T7XW2MB4RNC6YHDPLAE"`
+	CreatedAt     time.Time `json:"created_at" doc:"When it was made." example:"2026-11-22T10:00:00Z"`
+}
+
+// Balance is the books of one application. received = stored + duplicate +
+// the sum of rejected + the sum of dropped + in_flight.
+type Balance struct {
+	App       string           `json:"app" doc:"The application's id." example:"app_k3v9x2m7q4ts"`
+	Received  int64            `json:"received" doc:"Items that came in and were acknowledged." example:"1204"`
+	Stored    int64            `json:"stored" doc:"Items in the event store." example:"1190"`
+	Duplicate int64            `json:"duplicate" doc:"Items that had come in before." example:"10"`
+	Rejected  map[string]int64 `json:"rejected" doc:"Items refused, by reason: malformed, too_large, too_old." example:"{\"too_old\":3}"`
+	Dropped   map[string]int64 `json:"dropped" doc:"Items lost after they were acknowledged, by reason." example:"{}"`
+	InFlight  int64            `json:"in_flight" doc:"Items on disk that are not in the event store yet." example:"1"`
+}
+
+type appsAnswer struct {
+	Body struct {
+		Apps []App `json:"apps" nullable:"false" doc:"All applications, oldest first."`
+	}
+}
+
+type pipelineAnswer struct {
+	Body struct {
+		Apps []Balance `json:"apps" nullable:"false" doc:"The balance of every application, at one moment."`
+	}
+}
+
+func (a *api) addApps() {
+	tags := []string{"applications"}
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "list-apps", Method: http.MethodGet, Path: "/api/v1/apps", Tags: tags, Errors: []int{401},
+		Summary: "Applications",
+	}, func(context.Context, *struct{}) (*appsAnswer, error) {
+		answer := &appsAnswer{}
+		for _, app := range a.Gate.Applications() {
+			answer.Body.Apps = append(answer.Body.Apps, App{ID: app.ID, Name: app.Name, ApplicationID: app.ApplicationID, CreatedAt: app.CreatedAt})
+		}
+		return answer, nil
+	})
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "get-pipeline", Method: http.MethodGet, Path: "/api/v1/pipeline", Tags: tags, Errors: []int{401, 503},
+		Summary: "The books", Description: "received = stored + duplicate + rejected + dropped + in_flight, always, for every application.",
+	}, func(ctx context.Context, _ *struct{}) (*pipelineAnswer, error) {
+		books, err := a.Books.Books(ctx)
+		if err != nil {
+			return nil, a.failure(ctx, err)
+		}
+		byApp := make(map[string]load.Balance, len(books))
+		for _, b := range books {
+			byApp[b.App] = b
+		}
+		answer := &pipelineAnswer{}
+		for _, app := range a.Gate.Applications() {
+			b := byApp[app.ID]
+			answer.Body.Apps = append(answer.Body.Apps, Balance{
+				App: app.ID, Received: b.Received, Stored: b.Stored, Duplicate: b.Duplicate,
+				Rejected: orEmpty(b.Rejected), Dropped: orEmpty(b.Dropped), InFlight: b.InFlight,
+			})
+		}
+		return answer, nil
+	})
+}
+
+func orEmpty(counts map[string]int64) map[string]int64 {
+	if counts == nil {
+		return map[string]int64{}
+	}
+	return counts
+}

@@ -1,0 +1,224 @@
+// Package collect is Moesif's Collector API: what gateways and SDKs send comes
+// in here, is checked, and is on disk before it is acknowledged.
+package collect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/journal"
+	"github.com/gatemeter/gatemeter/platform/rules"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+)
+
+// bodyBudget bounds the decoded bodies of all requests at one time, in bytes.
+const bodyBudget = 256 << 20
+
+// Journal takes what is accepted; Append returns once it is on disk.
+type Journal interface {
+	Append(ctx context.Context, b journal.Batch) (journal.Receipt, error)
+}
+
+// Options are the parts a Collector stands on; all are required.
+type Options struct {
+	Gate      *access.Gate
+	Journal   Journal
+	Customers *customers.Store
+	Rules     *rules.Rules
+	Clock     func() time.Time
+	Logger    *slog.Logger
+	Metrics   prometheus.Registerer
+}
+
+// Collector serves /v1/ and /health/probe. It is safe for concurrent use.
+type Collector struct {
+	Options
+	budget   *semaphore.Weighted
+	requests *prometheus.CounterVec
+	open     prometheus.Gauge
+	faults   faultLog
+}
+
+var _ http.Handler = (*Collector)(nil)
+
+// New returns a collector.
+func New(o Options) *Collector {
+	c := &Collector{
+		Options: o,
+		budget:  semaphore.NewWeighted(bodyBudget),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatemeter_collector_requests_total",
+			Help: "Requests to the Collector API, by endpoint and status.",
+		}, []string{"endpoint", "code"}),
+		open: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatemeter_collector_open_requests",
+			Help: "Requests to the Collector API that are being answered, those that wait for changed rules included.",
+		}),
+	}
+	o.Metrics.MustRegister(c.requests, c.open)
+	return c
+}
+
+// request is an authenticated request with its decoded body.
+type request struct {
+	app    access.Application
+	body   []byte
+	remote string // address of the client's connection, without the port
+}
+
+// endpoint is one path of the API. Exactly one of post and get is set.
+type endpoint struct {
+	post  func(c *Collector, ctx context.Context, r request) (wire.BatchAnswer, error)
+	limit int64 // decoded bytes of a body
+	get   func(d *rules.Documents) rules.Document
+}
+
+// What a body may have, in decoded bytes (Moesif wire, 1.3).
+const (
+	maxBatch       = 50 << 20
+	maxActionBatch = 15 << 20
+)
+
+var endpoints = map[string]endpoint{
+	"/v1/events":              {post: (*Collector).event, limit: maxBatch},
+	"/v1/events/batch":        {post: (*Collector).events, limit: maxBatch},
+	"/v1/actions":             {post: (*Collector).action, limit: maxActionBatch},
+	"/v1/actions/batch":       {post: (*Collector).actions, limit: maxActionBatch},
+	"/v1/users":               {post: one((*Collector).users), limit: maxBatch},
+	"/v1/users/batch":         {post: many((*Collector).users), limit: maxBatch},
+	"/v1/companies":           {post: one((*Collector).companies), limit: maxBatch},
+	"/v1/companies/batch":     {post: many((*Collector).companies), limit: maxBatch},
+	"/v1/subscriptions":       {post: one((*Collector).subscriptions), limit: maxBatch},
+	"/v1/subscriptions/batch": {post: many((*Collector).subscriptions), limit: maxBatch},
+	"/v1/config":              {get: func(d *rules.Documents) rules.Document { return d.Config }},
+	"/v1/rules":               {get: func(d *rules.Documents) rules.Document { return d.Rules }},
+}
+
+// ServeHTTP answers one request. Every answer has both tags (Moesif wire, 0.2)
+// and may be read by any web page, because the browser's SDK runs in them (0.10).
+func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", rules.ConfigTagHeader+", "+rules.RulesTagHeader+", ETag, Retry-After")
+	// A client without an application has nothing to fetch again.
+	h.Set(rules.ConfigTagHeader, "0")
+	h.Set(rules.RulesTagHeader, "0")
+	c.open.Inc()
+	defer c.open.Dec()
+	e, found := endpoints[r.URL.Path]
+	name := r.URL.Path
+	sw := &statusWriter{ResponseWriter: w}
+	switch {
+	case r.Method == http.MethodOptions:
+		h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "Content-Type, X-Moesif-Application-Id, X-Moesif-SDK")
+		h.Set("Access-Control-Max-Age", "86400")
+		sw.WriteHeader(http.StatusNoContent)
+	case r.URL.Path == "/health/probe":
+		answerJSON(sw, http.StatusOK, map[string]any{"status": true, "region": "self-hosted"})
+	case !found:
+		name = "other"
+		c.refuse(sw, refusal(http.StatusNotFound, "the Collector API has no "+r.URL.Path))
+	default:
+		c.serve(sw, r, e)
+	}
+	c.requests.WithLabelValues(name, strconv.Itoa(sw.status)).Inc()
+}
+
+func (c *Collector) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
+	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case e.get != nil && !reading:
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		c.refuse(w, refusal(http.StatusMethodNotAllowed, "use GET"))
+		return
+	case e.post != nil && r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST, OPTIONS")
+		c.refuse(w, refusal(http.StatusMethodNotAllowed, "use POST"))
+		return
+	}
+	app, ok := c.Gate.ByApplicationID(r.Header.Get("X-Moesif-Application-Id"))
+	if !ok {
+		c.refuse(w, refusal(http.StatusUnauthorized, "X-Moesif-Application-Id does not name an application of this platform"))
+		return
+	}
+	documents, err := c.Rules.Of(app)
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
+	w.Header().Set(rules.ConfigTagHeader, documents.Tags.Config)
+	w.Header().Set(rules.RulesTagHeader, documents.Tags.Rules)
+	if e.get != nil {
+		c.Rules.Serve(w, r, e.get(documents))
+		return
+	}
+	body, release, err := c.readBody(w, r, e.limit)
+	defer release()
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
+	answer, err := e.post(c, r.Context(), request{app: app, body: body, remote: hostOf(r.RemoteAddr)})
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
+	answerJSON(w, http.StatusCreated, answer)
+}
+
+// refuse answers err: a *problem as it is, anything else as 503, because the
+// client did nothing wrong and should come again.
+func (c *Collector) refuse(w http.ResponseWriter, err error) {
+	var p *problem
+	if !errors.As(err, &p) {
+		if !errors.Is(err, context.Canceled) {
+			c.Logger.Error("the collector could not take a request", "error", err)
+		}
+		p = refusal(http.StatusServiceUnavailable, "this could not be stored at the moment: send it again")
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "2")
+	}
+	answerJSON(w, p.Status, p)
+}
+
+func hostOf(remoteAddr string) string {
+	host, _, err := net.SplitHostPort(remoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,61 @@
+-- name: user_profile
+SELECT profile FROM users WHERE app = ? AND id = ?;
+
+-- name: save_user
+INSERT INTO users (app, id, company_id, profile, modified_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (app, id) DO UPDATE SET
+    company_id = CASE excluded.company_id WHEN '' THEN company_id ELSE excluded.company_id END,
+    profile = excluded.profile,
+    modified_at = excluded.modified_at;
+
+-- name: company_profile
+SELECT profile FROM companies WHERE app = ? AND id = ?;
+
+-- name: save_company
+INSERT INTO companies (app, id, profile, modified_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (app, id) DO UPDATE SET profile = excluded.profile, modified_at = excluded.modified_at;
+
+-- name: subscription_profile
+SELECT profile FROM subscriptions WHERE app = ? AND id = ?;
+
+-- name: save_subscription
+INSERT INTO subscriptions (app, id, company_id, status, profile, modified_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (app, id) DO UPDATE SET
+    company_id = excluded.company_id,
+    status = CASE excluded.status WHEN '' THEN status ELSE excluded.status END,
+    profile = excluded.profile,
+    modified_at = excluded.modified_at;
+
+-- name: see_user
+INSERT INTO users (app, id, company_id, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (app, id) DO UPDATE SET
+    company_id = CASE
+        WHEN excluded.company_id <> '' AND excluded.last_seen >= coalesce(last_seen, excluded.last_seen)
+        THEN excluded.company_id ELSE company_id END,
+    first_seen = min(coalesce(first_seen, excluded.first_seen), excluded.first_seen),
+    last_seen = max(coalesce(last_seen, excluded.last_seen), excluded.last_seen);
+
+-- name: see_company
+INSERT INTO companies (app, id, first_seen, last_seen) VALUES (?, ?, ?, ?)
+ON CONFLICT (app, id) DO UPDATE SET
+    first_seen = min(coalesce(first_seen, excluded.first_seen), excluded.first_seen),
+    last_seen = max(coalesce(last_seen, excluded.last_seen), excluded.last_seen);
+
+-- name: users
+-- The last column is left out of lists; an id of '' stands for all.
+SELECT id, company_id,
+    coalesce(nullif(cast(profile ->> '$.metadata.name' AS TEXT), ''),
+        trim(coalesce(profile ->> '$.metadata.first_name', '') || ' ' || coalesce(profile ->> '$.metadata.last_name', ''))),
+    coalesce(cast(profile ->> '$.metadata.email' AS TEXT), ''),
+    first_seen, last_seen,
+    CASE ?2 WHEN '' THEN '{}' ELSE profile END
+FROM users WHERE app = ?1 AND (?2 = '' OR id = ?2) ORDER BY id;
+
+-- name: companies
+SELECT id,
+    coalesce(cast(profile ->> '$.metadata.name' AS TEXT), ''),
+    coalesce(cast(profile ->> '$.company_domain' AS TEXT), ''),
+    first_seen, last_seen,
+    CASE ?2 WHEN '' THEN '{}' ELSE profile END,
+    CASE ?2 WHEN '' THEN 0 ELSE (SELECT count(*) FROM users u WHERE u.app = companies.app AND u.company_id = companies.id) END
+FROM companies WHERE app = ?1 AND (?2 = '' OR id = ?2) ORDER BY id;

@@ -1,0 +1,249 @@
+package customers
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/state"
+)
+
+//go:embed queries.sql
+var queriesFile string
+
+var queries = state.ParseQueries(queriesFile)
+
+// ErrNotFound says that an application has no such customer.
+var ErrNotFound = errors.New("no such customer")
+
+// TooLarge is the reason for which an upsert is refused that would make a
+// profile larger than MaxProfile.
+const TooLarge = "too_large"
+
+// Store keeps customers in the state's database. It is safe for concurrent use.
+type Store struct {
+	db    *state.DB
+	clock func() time.Time
+}
+
+// New returns a store on db.
+func New(db *state.DB, clock func() time.Time) *Store { return &Store{db: db, clock: clock} }
+
+// upsert is one document on its way into one table.
+type upsert struct {
+	id       string
+	document any      // marshals to what is merged into the profile
+	session  string   // appended to the profile's session_tokens
+	drop     []string // members of the document that live in columns of their own
+	save     []any    // columns between id and profile
+}
+
+// UpsertUsers merges users into the stored profiles, all of them or, after an
+// error, none. It returns which were refused instead.
+func (s *Store) UpsertUsers(ctx context.Context, app string, users []wire.User) ([]wire.Rejection, error) {
+	ups := make([]upsert, len(users))
+	for i, u := range users {
+		ups[i] = upsert{u.UserID, u, u.SessionToken, []string{"user_id", "company_id", "session_token"}, []any{u.CompanyID}}
+	}
+	return s.upsert(ctx, app, "user", ups)
+}
+
+// UpsertCompanies is UpsertUsers for companies.
+func (s *Store) UpsertCompanies(ctx context.Context, app string, companies []wire.Company) ([]wire.Rejection, error) {
+	ups := make([]upsert, len(companies))
+	for i, c := range companies {
+		ups[i] = upsert{c.CompanyID, c, c.SessionToken, []string{"company_id", "session_token"}, nil}
+	}
+	return s.upsert(ctx, app, "company", ups)
+}
+
+// UpsertSubscriptions is UpsertUsers for subscriptions.
+func (s *Store) UpsertSubscriptions(ctx context.Context, app string, subscriptions []wire.Subscription) ([]wire.Rejection, error) {
+	ups := make([]upsert, len(subscriptions))
+	for i, v := range subscriptions {
+		ups[i] = upsert{v.SubscriptionID, v, "", []string{"subscription_id", "company_id", "status"}, []any{v.CompanyID, v.Status}}
+	}
+	return s.upsert(ctx, app, "subscription", ups)
+}
+
+func (s *Store) upsert(ctx context.Context, app, kind string, ups []upsert) ([]wire.Rejection, error) {
+	var rejected []wire.Rejection
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		for i, u := range ups {
+			profile := []byte("{}")
+			err := tx.QueryRowContext(ctx, queries.Get(kind+"_profile"), app, u.id).Scan(&profile)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			profile, err = merge(profile, u)
+			if errors.Is(err, errTooLarge) {
+				rejected = append(rejected, wire.Rejection{Index: i, Reason: TooLarge})
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("%s %q: %w", kind, u.id, err)
+			}
+			args := append([]any{app, u.id}, u.save...)
+			args = append(args, string(profile), s.clock().UnixMicro())
+			if _, err := tx.ExecContext(ctx, queries.Get("save_"+kind), args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("customers: %w", err)
+	}
+	return rejected, nil
+}
+
+// What a Seen is about.
+const (
+	KindUser    = "user"
+	KindCompany = "company"
+)
+
+// Seen says that a user or company made calls.
+type Seen struct {
+	Kind        string // KindUser or KindCompany
+	ID          string
+	First, Last time.Time
+	Company     string // of a user: the company of the last call that named one; or ""
+}
+
+// Seen remembers who made calls. Telling it the same again changes nothing: it
+// keeps the earliest First, the latest Last, and the Company of the latest.
+func (s *Store) Seen(ctx context.Context, app string, seen []Seen) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		for _, v := range seen {
+			statement, args := "see_company", []any{app, v.ID}
+			if v.Kind == KindUser {
+				statement, args = "see_user", append(args, v.Company)
+			}
+			args = append(args, v.First.UnixMicro(), v.Last.UnixMicro())
+			if _, err := tx.ExecContext(ctx, queries.Get(statement), args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("customers: seen: %w", err)
+	}
+	return nil
+}
+
+// User is what is known of a user.
+type User struct {
+	ID, CompanyID, Name, Email string
+	FirstSeen, LastSeen        time.Time       // UTC; zero before the first call
+	Metadata                   json.RawMessage // {} in lists
+}
+
+// Users lists the users of an application by id.
+func (s *Store) Users(ctx context.Context, app string) ([]User, error) {
+	return s.users(ctx, app, "")
+}
+
+// User returns one user with its metadata, or ErrNotFound.
+func (s *Store) User(ctx context.Context, app, id string) (User, error) {
+	list, err := s.users(ctx, app, id)
+	if err != nil || id == "" || len(list) == 0 {
+		return User{}, errors.Join(ErrNotFound, err)
+	}
+	return list[0], nil
+}
+
+func (s *Store) users(ctx context.Context, app, id string) (list []User, err error) {
+	err = s.query(ctx, "users", app, id, func(rows *sql.Rows) error {
+		var u User
+		var first, last sql.NullInt64
+		var profile []byte
+		if err := rows.Scan(&u.ID, &u.CompanyID, &u.Name, &u.Email, &first, &last, &profile); err != nil {
+			return err
+		}
+		u.FirstSeen, u.LastSeen = timeOf(first), timeOf(last)
+		u.Metadata = metadataOf(profile)
+		list = append(list, u)
+		return nil
+	})
+	return list, err
+}
+
+// Company is what is known of a company.
+type Company struct {
+	ID, Name, Domain    string
+	FirstSeen, LastSeen time.Time       // UTC; zero before the first call
+	Metadata            json.RawMessage // {} in lists
+	Users               int             // users who belong to it; 0 in lists
+}
+
+// Companies lists the companies of an application by id.
+func (s *Store) Companies(ctx context.Context, app string) ([]Company, error) {
+	return s.companies(ctx, app, "")
+}
+
+// Company returns one company with its metadata, or ErrNotFound.
+func (s *Store) Company(ctx context.Context, app, id string) (Company, error) {
+	list, err := s.companies(ctx, app, id)
+	if err != nil || id == "" || len(list) == 0 {
+		return Company{}, errors.Join(ErrNotFound, err)
+	}
+	return list[0], nil
+}
+
+func (s *Store) companies(ctx context.Context, app, id string) (list []Company, err error) {
+	err = s.query(ctx, "companies", app, id, func(rows *sql.Rows) error {
+		var c Company
+		var first, last sql.NullInt64
+		var profile []byte
+		if err := rows.Scan(&c.ID, &c.Name, &c.Domain, &first, &last, &profile, &c.Users); err != nil {
+			return err
+		}
+		c.FirstSeen, c.LastSeen = timeOf(first), timeOf(last)
+		c.Metadata = metadataOf(profile)
+		list = append(list, c)
+		return nil
+	})
+	return list, err
+}
+
+func (s *Store) query(ctx context.Context, name, app, id string, scan func(*sql.Rows) error) (err error) {
+	rows, err := s.db.Reader().QueryContext(ctx, queries.Get(name), app, id)
+	if err != nil {
+		return fmt.Errorf("customers: %s: %w", name, err)
+	}
+	defer func() {
+		if err = errors.Join(err, rows.Close()); err != nil {
+			err = fmt.Errorf("customers: %s: %w", name, err)
+		}
+	}()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func timeOf(micros sql.NullInt64) time.Time {
+	if !micros.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros.Int64).UTC()
+}
+
+func metadataOf(profile []byte) json.RawMessage {
+	var p struct {
+		Metadata json.RawMessage `json:"metadata"`
+	}
+	if json.Unmarshal(profile, &p) != nil || len(p.Metadata) == 0 {
+		return json.RawMessage("{}")
+	}
+	return p.Metadata
+}

@@ -1,0 +1,238 @@
+package events
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+	"github.com/gatemeter/gatemeter/moesif/wire"
+)
+
+// Block is what one sequence number brings into the store.
+type Block struct {
+	Seq        uint64
+	App        string
+	ReceivedAt time.Time
+	Events     []wire.Event
+	Actions    []wire.Action
+	Dropped    map[string]int // items that cannot be stored, by reason
+}
+
+// Load stores the blocks, which are in the order of their sequence numbers, in
+// one transaction together with the position. Blocks up to the position are
+// passed over, so that loading the same again changes nothing.
+//
+// After an error it is unknown whether the transaction landed: Reopen, and go on
+// from Position. A load that has begun is finished even when ctx ends: DuckDB
+// keeps the file open when a commit is interrupted.
+func (s *Store) Load(ctx context.Context, blocks []Block) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	err := s.do(func() error { return load(ctx, s.writer, blocks) })
+	if err != nil {
+		return fmt.Errorf("load events: %w", err)
+	}
+	return nil
+}
+
+func load(ctx context.Context, conn *sql.Conn, blocks []Block) (err error) {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}()
+	position, err := readPosition(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for len(blocks) > 0 && blocks[0].Seq <= position {
+		blocks = blocks[1:]
+	}
+	if len(blocks) == 0 {
+		return tx.Rollback()
+	}
+	err = conn.Raw(func(dc any) error {
+		c, ok := dc.(driver.Conn)
+		if !ok {
+			return fmt.Errorf("connection is a %T", dc)
+		}
+		return appendBlocks(c, blocks)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, statement("move_position"), blocks[len(blocks)-1].Seq); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// appendBlocks fills the tables, each through an appender of its own.
+func appendBlocks(c driver.Conn, blocks []Block) error {
+	var row []driver.Value
+	err := appendTable(c, "events", func(a *duckdb.Appender) error {
+		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
+			row = appendEventRow(row[:0], b.App, b.ReceivedAt, e)
+			return a.AppendRow(row...)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	err = appendTable(c, "bodies", func(a *duckdb.Appender) error {
+		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
+			var ok bool
+			if row, ok = appendBodyRow(row[:0], b.App, b.ReceivedAt, e); !ok {
+				return nil
+			}
+			return a.AppendRow(row...)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return appendRest(c, blocks)
+}
+
+// appendRest fills the tables that most loads leave alone.
+func appendRest(c driver.Conn, blocks []Block) error {
+	actions, dropped := 0, 0
+	for i := range blocks {
+		actions += len(blocks[i].Actions)
+		dropped += len(blocks[i].Dropped)
+	}
+	var row []driver.Value
+	if actions > 0 {
+		err := appendTable(c, "actions", func(a *duckdb.Appender) error {
+			for i := range blocks {
+				b := &blocks[i]
+				for k := range b.Actions {
+					row = appendActionRow(row[:0], b.App, b.ReceivedAt, &b.Actions[k])
+					if err := a.AppendRow(row...); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if dropped == 0 {
+		return nil
+	}
+	return appendTable(c, "dropped", func(a *duckdb.Appender) error {
+		for i := range blocks {
+			for reason, n := range blocks[i].Dropped {
+				if err := a.AppendRow(blocks[i].App, text(reason), int64(n)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func eachEvent(blocks []Block, f func(*Block, *wire.Event) error) error {
+	for i := range blocks {
+		for k := range blocks[i].Events {
+			if err := f(&blocks[i], &blocks[i].Events[k]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendTable(c driver.Conn, table string, fill func(*duckdb.Appender) error) error {
+	a, err := duckdb.NewAppenderFromConn(c, "", table)
+	if err != nil {
+		return fmt.Errorf("append to %s: %w", table, err)
+	}
+	if err := errors.Join(fill(a), a.Close()); err != nil {
+		return fmt.Errorf("append to %s: %w", table, err)
+	}
+	return nil
+}
+
+func readPosition(ctx context.Context, db querier) (position uint64, err error) {
+	err = query(ctx, db, question{sql: statement("position")}, func(rows *sql.Rows) error {
+		return rows.Scan(&position)
+	})
+	return position, err
+}
+
+// Position returns the sequence number of the last block in the store.
+func (s *Store) Position(ctx context.Context) (position uint64, err error) {
+	err = s.do(func() error {
+		position, err = readPosition(ctx, s.db)
+		return err
+	})
+	return position, err
+}
+
+// Books is the store's part of the books, at one moment.
+type Books struct {
+	Position uint64                      // the last block counted
+	Stored   map[string]int64            // items by application: rows of events and actions
+	Dropped  map[string]map[string]int64 // items by application and reason
+}
+
+// Books counts what is there.
+func (s *Store) Books(ctx context.Context) (Books, error) {
+	b := Books{Stored: map[string]int64{}, Dropped: map[string]map[string]int64{}}
+	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
+		if b.Position, err = readPosition(ctx, tx); err != nil {
+			return err
+		}
+		err = query(ctx, tx, question{sql: statement("stored")}, func(rows *sql.Rows) error {
+			var app string
+			var n int64
+			err := rows.Scan(&app, &n)
+			b.Stored[app] = n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return query(ctx, tx, question{sql: statement("dropped")}, func(rows *sql.Rows) error {
+			var app, reason string
+			var n int64
+			err := rows.Scan(&app, &reason, &n)
+			if b.Dropped[app] == nil {
+				b.Dropped[app] = map[string]int64{}
+			}
+			b.Dropped[app][reason] = n
+			return err
+		})
+	})
+	return b, err
+}
+
+// snapshot runs f in a transaction, in which every query sees the same.
+func (s *Store) snapshot(ctx context.Context, f func(*sql.Tx) error) error {
+	return s.do(func() error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("event store: %w", err)
+		}
+		err = f(tx)
+		if end := tx.Rollback(); end != nil && !errors.Is(end, sql.ErrTxDone) {
+			err = errors.Join(err, end)
+		}
+		return err
+	})
+}

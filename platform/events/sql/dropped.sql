@@ -1,0 +1,3 @@
+SELECT app, reason, sum(items)::BIGINT
+FROM dropped
+GROUP BY app, reason;

@@ -1,0 +1,3 @@
+SELECT epoch_us(min(time)), epoch_us(max(time))
+FROM events
+WHERE {where};

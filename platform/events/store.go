@@ -1,0 +1,217 @@
+package events
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+const (
+	maxQuestions       = 8 // answered at a time; more wait
+	defaultMemoryLimit = 1 << 30
+	checkpointBytes    = 64 << 20 // of DuckDB's own log; checkpoints stall loading
+)
+
+// ErrDown is returned while the store is broken or closed: Reopen it, or wait
+// for whoever loads to do so.
+var ErrDown = errors.New("the event store is down")
+
+// Options of a Store. The zero value is usable.
+type Options struct {
+	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 1 GiB
+	Threads     int   // 0: one per CPU
+	Logger      *slog.Logger
+}
+
+// Store is safe for concurrent use; loads wait for one another.
+type Store struct {
+	path string
+	o    Options
+	log  *slog.Logger
+
+	// use is held for reading by questions and loads, and for writing by Reopen
+	// and Close.
+	use    sync.RWMutex
+	db     *sql.DB   // nil while the file is not open
+	writer *sql.Conn // the connection for loading
+	closed bool
+
+	loading sync.Mutex // one load at a time
+
+	health  sync.Mutex
+	trouble error // why the store does not answer; nil when it does
+}
+
+// Open opens or creates the store in the file path, which one process at a time
+// may use.
+func Open(path string, o Options) (*Store, error) {
+	if strings.Contains(path, "?") {
+		return nil, fmt.Errorf("open event store %s: the path must not contain a question mark", path)
+	}
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = defaultMemoryLimit
+	}
+	if o.Threads == 0 {
+		o.Threads = runtime.NumCPU()
+	}
+	s := &Store{path: path, o: o, log: o.Logger}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if err := s.open(context.Background()); err != nil {
+		return nil, fmt.Errorf("open event store %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// open needs use held for writing.
+func (s *Store) open(ctx context.Context) error {
+	settings := url.Values{
+		"memory_limit":                 {strconv.FormatInt(s.o.MemoryLimit>>20, 10) + "MiB"},
+		"threads":                      {strconv.Itoa(s.o.Threads)},
+		"checkpoint_threshold":         {strconv.Itoa(checkpointBytes>>20) + "MiB"},
+		"autoinstall_known_extensions": {"false"},
+		"autoload_known_extensions":    {"false"},
+		"preserve_insertion_order":     {"false"},
+	}
+	connector, err := duckdb.NewConnector(s.path+"?"+settings.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(maxQuestions + 1)
+	db.SetMaxIdleConns(maxQuestions + 1)
+	err = migrate(ctx, db)
+	if err == nil {
+		s.writer, err = db.Conn(ctx)
+	}
+	if err == nil {
+		err = os.Chmod(s.path, 0o600)
+	}
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	s.db = db
+	s.setTrouble(nil)
+	return nil
+}
+
+// shut needs use held for writing.
+func (s *Store) shut() error {
+	if s.db == nil {
+		return nil
+	}
+	err := s.writer.Close()
+	if errors.Is(err, sql.ErrConnDone) {
+		err = nil // database/sql has closed a connection that broke
+	}
+	err = errors.Join(err, s.db.Close())
+	s.db, s.writer = nil, nil
+	return err
+}
+
+// Close waits for running questions and closes the file.
+func (s *Store) Close() error {
+	s.use.Lock()
+	defer s.use.Unlock()
+	s.closed = true
+	s.setTrouble(fmt.Errorf("%w: closed", ErrDown))
+	if err := s.shut(); err != nil {
+		return fmt.Errorf("close event store %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Reopen closes the file and opens it again: after a fatal error, a full disk
+// for one, DuckDB answers nothing more until then. What the last load did is
+// decided by then: Position says it.
+func (s *Store) Reopen(ctx context.Context) error {
+	s.use.Lock()
+	defer s.use.Unlock()
+	if s.closed {
+		return fmt.Errorf("%w: closed", ErrDown)
+	}
+	if err := s.shut(); err != nil {
+		s.log.Warn("the broken event store did not close cleanly", "path", s.path, "error", err)
+	}
+	if err := s.open(ctx); err != nil {
+		err = fmt.Errorf("%w: reopen %s: %w", ErrDown, s.path, err)
+		s.setTrouble(err)
+		return err
+	}
+	return nil
+}
+
+// Ready is nil when the store answers; otherwise it wraps ErrDown.
+func (s *Store) Ready() error {
+	s.health.Lock()
+	defer s.health.Unlock()
+	return s.trouble
+}
+
+func (s *Store) setTrouble(err error) {
+	s.health.Lock()
+	defer s.health.Unlock()
+	s.trouble = err
+}
+
+// do runs f on the open file, and notices when DuckDB has given up on it.
+func (s *Store) do(f func() error) error {
+	s.use.RLock()
+	defer s.use.RUnlock()
+	if s.db == nil {
+		return errors.Join(ErrDown, s.Ready())
+	}
+	err := f()
+	if isFatal(err) {
+		err = fmt.Errorf("%w: %w", ErrDown, err)
+		s.setTrouble(err)
+	}
+	return err
+}
+
+func isFatal(err error) bool {
+	var d *duckdb.Error
+	if !errors.As(err, &d) {
+		return false
+	}
+	return d.Type == duckdb.ErrorTypeFatal || d.Type == duckdb.ErrorTypeInternal ||
+		strings.Contains(d.Msg, "database has been invalidated")
+}
+
+// ask runs one query of any number of rows in a transaction of its own.
+func (s *Store) ask(ctx context.Context, q question, row func(*sql.Rows) error) error {
+	return s.do(func() error { return query(ctx, s.db, q, row) })
+}
+
+// querier is a *sql.DB, *sql.Conn or *sql.Tx.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func query(ctx context.Context, db querier, q question, row func(*sql.Rows) error) (err error) {
+	rows, err := db.QueryContext(ctx, q.sql, q.args...)
+	if err != nil {
+		return fmt.Errorf("event store: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("event store: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+)
+
+var errCorrupt = errors.New("does not decode")
+
+// head is what is known of a block without opening it.
+type head struct {
+	receivedAt time.Time
+	entries    uint32
+	app        string
+}
+
+func appendHead(dst []byte, h head) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.receivedAt.UnixMicro())) //nolint:gosec // read back as int64
+	dst = binary.BigEndian.AppendUint32(dst, h.entries)
+	return append(dst, h.app...)
+}
+
+func decodeHead(b []byte) (head, error) {
+	if len(b) < 12 {
+		return head{}, fmt.Errorf("head of %d bytes: %w", len(b), errCorrupt)
+	}
+	return head{
+		receivedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(), //nolint:gosec // written from int64
+		entries:    binary.BigEndian.Uint32(b[8:]),
+		app:        string(b[12:]),
+	}, nil
+}
+
+// encodeEntries packs the entries for which keep is true; all of them when keep is nil.
+func encodeEntries(entries []Entry, keep []bool) []byte {
+	size := 0
+	for i := range entries {
+		size += len(entries[i].Data) + 1 + binary.MaxVarintLen32
+	}
+	raw := make([]byte, 0, size)
+	for i := range entries {
+		if keep != nil && !keep[i] {
+			continue
+		}
+		raw = append(raw, byte(entries[i].Kind))
+		raw = binary.AppendUvarint(raw, uint64(len(entries[i].Data)))
+		raw = append(raw, entries[i].Data...)
+	}
+	return s2.Encode(nil, raw)
+}
+
+// decodeEntries unpacks n entries, which share one piece of memory.
+func decodeEntries(b []byte, n uint32) ([]Entry, error) {
+	raw, err := s2.Decode(nil, b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	if uint64(n) > uint64(len(raw)) {
+		return nil, fmt.Errorf("%d entries in %d bytes: %w", n, len(raw), errCorrupt)
+	}
+	entries := make([]Entry, 0, n)
+	for len(raw) > 0 {
+		size, used := binary.Uvarint(raw[1:])
+		if used <= 0 || size > uint64(len(raw)-1-used) {
+			return nil, fmt.Errorf("entry %d: %w", len(entries), errCorrupt)
+		}
+		end := 1 + used + int(size) //nolint:gosec // at most len(raw)
+		entries = append(entries, Entry{Kind: Kind(raw[0]), Data: raw[1+used : end : end]})
+		raw = raw[end:]
+	}
+	if len(entries) != int(n) {
+		return nil, fmt.Errorf("%d entries instead of %d: %w", len(entries), n, errCorrupt)
+	}
+	return entries, nil
+}

@@ -1,0 +1,188 @@
+// Package load moves what the journal accepted into the event store, and tells
+// who was seen. It also keeps the books of the platform.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gatemeter/gatemeter/platform/events"
+	"github.com/gatemeter/gatemeter/platform/journal"
+)
+
+const (
+	// pause is the least time between the beginnings of two loads, unless one
+	// could not take all: small loads are expensive (DuckDB checkpoints).
+	pause = 300 * time.Millisecond
+	// maxItems bounds the memory of one load, besides the bytes of journal.Read.
+	maxItems = 20_000
+	// trimEvery bounds how often blocks are deleted that are in the store.
+	trimEvery = 10 * time.Second
+
+	minBackOff = 200 * time.Millisecond
+	maxBackOff = 10 * time.Second
+)
+
+// What a Seen is about.
+const (
+	User    = "user"
+	Company = "company"
+)
+
+// Seen says that a user or company made calls or did something.
+type Seen struct {
+	Kind        string // User or Company
+	ID          string
+	First, Last time.Time
+	Company     string // of a user: the company of the last call that named one; or ""
+}
+
+// SeenSink keeps first and last seen. It is told before the events are in the
+// store, and may be told the same again: it keeps the earliest First, the latest
+// Last, and the Company of the latest.
+type SeenSink interface {
+	Seen(ctx context.Context, app string, seen []Seen) error
+}
+
+// Loader moves blocks from the journal to the store.
+type Loader struct {
+	journal *journal.Journal
+	store   *events.Store
+	seen    SeenSink
+	log     *slog.Logger
+
+	// trimming is held by who trims, and for reading by who counts what is
+	// between store and journal.
+	trimming sync.RWMutex
+
+	position uint64 // of the store; owned by Run
+	trimmed  uint64 // owned by Run
+}
+
+// New makes a loader. It must be called before anything is appended to the
+// journal, because a journal that knows less than the store (lost, or restored
+// from a backup) must go on behind the store's position.
+func New(j *journal.Journal, s *events.Store, seen SeenSink, logger *slog.Logger) (*Loader, error) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	l := &Loader{journal: j, store: s, seen: seen, log: logger}
+	var err error
+	if l.position, err = s.Position(context.Background()); err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	if last := j.Last(); last < l.position {
+		logger.Warn("the journal is older than the event store: it goes on behind the store's position", "journal", last, "store", l.position)
+		if err := j.Advance(context.Background(), l.position); err != nil {
+			return nil, fmt.Errorf("load: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// Run loads until ctx ends, and returns nil then; otherwise the journal's error
+// when that was closed or has failed. A failing store is opened again and again.
+// One Run at a time.
+func (l *Loader) Run(ctx context.Context) error {
+	trim := time.NewTicker(trimEvery)
+	defer trim.Stop()
+	backOff := minBackOff
+	for {
+		if err := l.journal.Wait(ctx, l.position); err != nil {
+			return unlessDone(ctx, err)
+		}
+		again := time.NewTimer(pause)
+		more, err := l.step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			again.Stop()
+			return nil
+		case err != nil && l.journal.Err() != nil:
+			again.Stop()
+			return l.journal.Err()
+		case err != nil:
+			l.log.Error("loading events failed and will be tried again", "error", err, "in", backOff)
+			again.Reset(backOff)
+			backOff = min(2*backOff, maxBackOff)
+		default:
+			backOff = minBackOff
+			if more {
+				again.Reset(0)
+			}
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return nil
+		}
+		select {
+		case <-trim.C:
+			if err := l.trim(ctx); err != nil {
+				l.log.Warn("what is loaded could not be trimmed from the journal", "error", err)
+			}
+		default:
+		}
+	}
+}
+
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("load: %w", err)
+}
+
+// step makes one load; more is true when it could not take all there is.
+func (l *Loader) step(ctx context.Context) (more bool, err error) {
+	blocks, err := l.journal.Read(l.position, maxItems)
+	if err != nil || len(blocks) == 0 {
+		return false, err
+	}
+	read := l.decode(blocks)
+	for app, seen := range whoWasSeen(read) {
+		if err := l.seen.Seen(ctx, app, seen); err != nil {
+			return false, fmt.Errorf("tell who was seen: %w", err)
+		}
+	}
+	if err := l.store.Load(ctx, read); err != nil {
+		return false, errors.Join(err, l.recover(ctx))
+	}
+	l.position = blocks[len(blocks)-1].Seq
+	return l.position < l.journal.Last(), nil
+}
+
+// recover opens the store again, and finds out what is in it.
+func (l *Loader) recover(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil // the load was interrupted, not the store
+	}
+	if err := l.store.Reopen(ctx); err != nil {
+		return err
+	}
+	position, err := l.store.Position(ctx)
+	if err != nil {
+		return err
+	}
+	l.position = position
+	l.log.Info("the event store was opened again", "position", position)
+	return nil
+}
+
+// trim deletes from the journal what is in the store.
+func (l *Loader) trim(ctx context.Context) error {
+	if l.position == l.trimmed {
+		return nil
+	}
+	l.trimming.Lock()
+	defer l.trimming.Unlock()
+	if err := l.journal.Trim(ctx, l.position); err != nil {
+		return err
+	}
+	l.trimmed = l.position
+	return nil
+}

@@ -1,0 +1,266 @@
+// Package platform is the self-hosted side of gatemeter: a collector that speaks
+// Moesif's protocol, the stores behind it, and the console.
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/api"
+	"github.com/gatemeter/gatemeter/platform/collect"
+	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/events"
+	"github.com/gatemeter/gatemeter/platform/journal"
+	"github.com/gatemeter/gatemeter/platform/load"
+	"github.com/gatemeter/gatemeter/platform/rules"
+	"github.com/gatemeter/gatemeter/platform/state"
+)
+
+// DefaultListen is the address that the platform's command listens on.
+const DefaultListen = "127.0.0.1:9700"
+
+// Options of a Platform. Dir is required.
+type Options struct {
+	// Dir is the data directory; it is made, closed to others, if it is not there.
+	Dir string
+	// Listen is the TCP address to serve on. Empty: none, only Handler serves.
+	Listen string
+	// AdminToken is a bearer token with every right on the console API; empty: none.
+	AdminToken string
+	// Version is shown in the console.
+	Version string
+	Clock   func() time.Time // time.Now when nil
+	Logger  *slog.Logger     // slog.Default() when nil
+}
+
+// Platform is everything behind one data directory.
+type Platform struct {
+	log       *slog.Logger
+	dir       string
+	listener  net.Listener // nil when it does not listen
+	gate      *access.Gate
+	state     *state.DB
+	customers *customers.Store
+	journal   *journal.Journal
+	events    *events.Store
+	loader    *load.Loader
+	rules     *rules.Rules
+	handler   http.Handler
+	signInURL string
+
+	// closers are called by Close in reverse order.
+	closers   []func() error
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens or creates the data directory and binds the address; Run begins to
+// serve. One process at a time can have a data directory.
+func Open(ctx context.Context, o Options) (*Platform, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	p := &Platform{log: o.Logger, dir: o.Dir}
+	if err := p.open(ctx, o); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Platform) open(ctx context.Context, o Options) error {
+	if o.Dir == "" {
+		return errors.New("platform: name a data directory with --data")
+	}
+	if err := p.lock(); err != nil {
+		return err
+	}
+	if err := p.bind(ctx, o.Listen); err != nil {
+		return err
+	}
+	if err := p.openStores(ctx, o); err != nil {
+		return err
+	}
+	p.handler = p.routes(o)
+	return p.announce(ctx)
+}
+
+// lock makes the data directory and takes it for this process.
+func (p *Platform) lock() error {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if info, err := os.Stat(p.dir); err == nil && info.Mode().Perm()&0o077 != 0 {
+		p.log.Warn("others can read the data directory: chmod 700 it", "dir", p.dir)
+	}
+	unlock, err := lockFile(filepath.Join(p.dir, "lock"))
+	if errors.Is(err, errLocked) {
+		return fmt.Errorf("data directory %s: another gatemeter uses it: stop that one, or name another directory with --data", p.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", p.dir, err)
+	}
+	p.closers = append(p.closers, unlock)
+	return nil
+}
+
+func (p *Platform) bind(ctx context.Context, address string) error {
+	if address == "" {
+		return nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on %s: the port is in use: name another address with --listen", address)
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w (the address comes from --listen)", address, err)
+	}
+	p.listener = listener
+	p.closers = append(p.closers, func() error {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
+	if p.state, err = state.Open(ctx, filepath.Join(p.dir, "state.db")); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.state.Close)
+	p.gate, err = access.Open(ctx, p.state, access.Options{
+		AdminToken: o.AdminToken, SecretsFile: filepath.Join(p.dir, "secrets"), Clock: o.Clock, Logger: o.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	p.customers = customers.New(p.state, o.Clock)
+	if p.events, err = events.Open(filepath.Join(p.dir, "events.duckdb"), events.Options{Logger: o.Logger}); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.events.Close)
+	if p.journal, err = journal.Open(filepath.Join(p.dir, "journal"), journal.Options{Clock: o.Clock, Logger: o.Logger}); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.journal.Close)
+	if p.loader, err = load.New(p.journal, p.events, seenSink{p.customers}, o.Logger); err != nil {
+		return err
+	}
+	p.rules = rules.New()
+	return nil
+}
+
+// routes puts the parts together under one address.
+func (p *Platform) routes(o Options) http.Handler {
+	metrics := newMetrics(p.loader)
+	collector := collect.New(collect.Options{
+		Gate: p.gate, Journal: p.journal, Customers: p.customers, Rules: p.rules,
+		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
+	})
+	console := api.New(api.Options{
+		Gate: p.gate, Events: p.events, Customers: p.customers, Books: p.loader,
+		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
+	})
+	return p.mux(collector, console, metrics)
+}
+
+// announce tells how to sign in for the first time, as long as nobody can.
+func (p *Platform) announce(ctx context.Context) error {
+	token, err := p.gate.SignInToken(ctx)
+	if err != nil {
+		return err
+	}
+	if token == "" {
+		return p.gate.WriteSecrets("")
+	}
+	p.signInURL = p.baseURL() + "/#/sign-in?token=" + token
+	text := "# The first sign-in. The token works once; each start makes a new one until somebody has a password.\n" +
+		"sign_in_token=" + token + "\n" + "sign_in_url=" + p.signInURL + "\n"
+	if err := p.gate.WriteSecrets(text); err != nil {
+		return err
+	}
+	p.log.Info("nobody has a password yet: sign in with this link, it works once", "url", p.signInURL)
+	return nil
+}
+
+// baseURL is where a browser on this machine finds the platform.
+func (p *Platform) baseURL() string {
+	if p.listener == nil {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(p.Addr())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Handler serves everything; without Run what comes in is not loaded.
+func (p *Platform) Handler() http.Handler { return p.handler }
+
+// Addr is the address it listens on, "" when it does not.
+func (p *Platform) Addr() string {
+	if p.listener == nil {
+		return ""
+	}
+	return p.listener.Addr().String()
+}
+
+// SignInURL is the link of the first sign-in, "" when somebody has a password.
+func (p *Platform) SignInURL() string { return p.signInURL }
+
+// Applications lists the applications, oldest first; there is at least one.
+func (p *Platform) Applications(context.Context) ([]access.Application, error) {
+	return p.gate.Applications(), nil
+}
+
+// Empty reports whether no application has received anything yet.
+func (p *Platform) Empty(ctx context.Context) (bool, error) {
+	books, err := p.loader.Books(ctx)
+	return len(books) == 0, err
+}
+
+// Close releases everything. Run does it by itself; closing again does nothing.
+func (p *Platform) Close() error {
+	p.closeOnce.Do(func() {
+		if p.rules != nil {
+			p.rules.Close()
+		}
+		var errs []error
+		for i := len(p.closers) - 1; i >= 0; i-- {
+			errs = append(errs, p.closers[i]())
+		}
+		p.closeErr = errors.Join(errs...)
+	})
+	return p.closeErr
+}
+
+// seenSink lets the loader tell the customers' store who was seen.
+type seenSink struct{ customers *customers.Store }
+
+var _ load.SeenSink = seenSink{}
+
+func (s seenSink) Seen(ctx context.Context, app string, seen []load.Seen) error {
+	list := make([]customers.Seen, len(seen))
+	for i, v := range seen {
+		list[i] = customers.Seen{Kind: customers.KindCompany, ID: v.ID, First: v.First, Last: v.Last, Company: v.Company}
+		if v.Kind == load.User {
+			list[i].Kind = customers.KindUser
+		}
+	}
+	return s.customers.Seen(ctx, app, list)
+}

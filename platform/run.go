@@ -1,0 +1,71 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+const (
+	// stopTime bounds how long running requests may take when it stops.
+	stopTime = 15 * time.Second
+	// readTime is enough for a 50 MB batch over a slow line.
+	readTime = 2 * time.Minute
+	// writeTime covers reading, a minute's wait for changed rules, and the answer.
+	writeTime = 4 * time.Minute
+)
+
+// Run serves until ctx ends, then closes the platform: first no more requests,
+// then no more loading, then journal and stores. It can be called once.
+func (p *Platform) Run(ctx context.Context) error {
+	// Its own context: the loader goes on while the last requests come in.
+	loading, stopLoading := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoading()
+	loaded := make(chan error, 1)
+	go func() { loaded <- p.loader.Run(loading) }()
+
+	server := &http.Server{
+		Handler:           p.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	server.RegisterOnShutdown(p.rules.Close)
+	served := make(chan error, 1)
+	if p.listener != nil {
+		p.log.Info("the platform listens", "url", p.baseURL(), "data", p.dir)
+		go func() { served <- server.Serve(p.listener) }()
+	}
+
+	var errs []error
+	loaderEnded := false
+	select {
+	case <-ctx.Done():
+	case err := <-served:
+		errs = append(errs, fmt.Errorf("serve: %w", err))
+	case err := <-loaded:
+		loaderEnded = true
+		errs = append(errs, fmt.Errorf("load: %w", err))
+	case <-p.journal.Failed():
+		errs = append(errs, p.journal.Err())
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		p.log.Warn("some requests did not end in time", "error", err)
+		errs = append(errs, server.Close())
+	}
+	stopLoading()
+	if !loaderEnded {
+		if err := <-loaded; err != nil && !errors.Is(err, context.Canceled) {
+			errs = append(errs, fmt.Errorf("load: %w", err))
+		}
+	}
+	return errors.Join(append(errs, p.Close())...)
+}
