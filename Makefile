@@ -67,8 +67,8 @@ soak: build ## long seeded runs: kill -9, restarts, retries, for SOAK (30m)
 
 .PHONY: generate
 generate: web/node_modules/.package-lock.json ## write the OpenAPI file and the console's types from the Go types
-	go run ./platform/api/openapi > web/openapi.json
-	cd web && OPENAPI=openapi.json npm run --silent generate
+	go test ./platform/api -run TestTheCommittedDocumentIsTheAPI -update
+	cd web && npm run --silent generate
 
 .PHONY: clean
 clean: ## remove what was built, keep data

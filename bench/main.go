@@ -10,7 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,14 +22,18 @@ import (
 )
 
 func main() {
-	log.SetFlags(0)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
 	if len(os.Args) > 2 && os.Args[1] == "serve" {
-		if err := serve(ctx, os.Args[2:]); err != nil {
-			log.Fatalln("bench serve:", err)
-		}
-		return
+		return serve(ctx, os.Args[2:])
 	}
 	var b bench
 	flag.StringVar(&b.binary, "gatemeter", "bin/gatemeter", "the binary to measure")
@@ -38,9 +41,7 @@ func main() {
 	flag.IntVar(&b.requests, "requests", 20000, "requests per contender and round")
 	flag.IntVar(&b.clients, "clients", 16, "connections that send them")
 	flag.Parse()
-	if err := b.run(ctx); err != nil {
-		log.Fatalln("bench:", err)
-	}
+	return b.run(ctx)
 }
 
 // contender is one process under test.

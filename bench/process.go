@@ -18,7 +18,7 @@ import (
 // spawn starts a process and waits until it answers. Without a url the process is
 // one of our own, which prints the address it listens on.
 func (b *bench) spawn(ctx context.Context, url, name string, args ...string) (string, int, error) {
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own binaries
+	cmd := exec.CommandContext(ctx, name, args...) // our own binaries
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if url != "" {

@@ -52,7 +52,7 @@ func (c Collector) Profiles(ctx context.Context) error {
 func (c Collector) History(ctx context.Context, start time.Time) (int, error) {
 	const recent, sampled, batch = time.Hour, 50, 500
 	var events []wire.Event
-	r := rand.New(rand.NewPCG(1, uint64(start.Unix()))) //nolint:gosec // made-up traffic needs no secret
+	r := rand.New(rand.NewPCG(1, uint64(start.Unix()))) // made-up traffic needs no secret
 	for _, customer := range Customers() {
 		weight := sampled
 		t := start.Add(-past)

@@ -46,7 +46,8 @@ func Example() {
 
 	answer, err := http.Get(service.URL + "/orders/42")
 	if err != nil {
-		log.Fatal(err)
+		log.Println(err)
+		return
 	}
 	_ = answer.Body.Close()
 	service.Close()

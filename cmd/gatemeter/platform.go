@@ -47,7 +47,7 @@ func platformCommand() *cobra.Command {
 // terminalLogger logs for people on a terminal and as plain text elsewhere.
 func terminalLogger(level slog.Level) *slog.Logger {
 	if isatty.IsTerminal(os.Stderr.Fd()) {
-		return slog.New(tint.NewHandler(os.Stderr, &tint.Options{Level: level}))
+		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{Level: level}))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }

@@ -49,18 +49,23 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	a := &api{Options: o, huma: humago.New(mux, describe(o.Version))}
 	a.huma.UseMiddleware(a.guard)
-	a.addSession()
-	a.addApps()
-	a.addEvents()
-	a.addUsage()
-	a.addCompanies()
-	a.addUsers()
+	a.register()
 	mux.HandleFunc("/api/", refuse(http.StatusNotFound, "no such operation: see /api/openapi.json"))
 	// A session's cookie is SameSite and needs a header besides; signing in
 	// does not, and must not be done by another site's page either.
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(refuse(http.StatusForbidden, "another site's page may not do this"))
 	return sameOrigin.Handler(o.Gate.Sessions(mux))
+}
+
+// register adds every operation.
+func (a *api) register() {
+	a.addSession()
+	a.addApps()
+	a.addEvents()
+	a.addUsage()
+	a.addCompanies()
+	a.addUsers()
 }
 
 // refuse answers everything with one problem document (RFC 9457).

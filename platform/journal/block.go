@@ -19,7 +19,7 @@ type head struct {
 }
 
 func appendHead(dst []byte, h head) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, uint64(h.receivedAt.UnixMicro())) //nolint:gosec // read back as int64
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.receivedAt.UnixMicro())) // read back as int64
 	dst = binary.BigEndian.AppendUint32(dst, h.entries)
 	return append(dst, h.app...)
 }
@@ -29,7 +29,7 @@ func decodeHead(b []byte) (head, error) {
 		return head{}, fmt.Errorf("head of %d bytes: %w", len(b), errCorrupt)
 	}
 	return head{
-		receivedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(), //nolint:gosec // written from int64
+		receivedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(), // written from int64
 		entries:    binary.BigEndian.Uint32(b[8:]),
 		app:        string(b[12:]),
 	}, nil
@@ -68,7 +68,7 @@ func decodeEntries(b []byte, n uint32) ([]Entry, error) {
 		if used <= 0 || size > uint64(len(raw)-1-used) {
 			return nil, fmt.Errorf("entry %d: %w", len(entries), errCorrupt)
 		}
-		end := 1 + used + int(size) //nolint:gosec // at most len(raw)
+		end := 1 + used + int(size) // at most len(raw)
 		entries = append(entries, Entry{Kind: Kind(raw[0]), Data: raw[1+used : end : end]})
 		raw = raw[end:]
 	}

@@ -172,7 +172,7 @@ func (w *writer) add(p *pending) error {
 	}
 	w.last++
 	p.receipt.Seq = w.last
-	h := head{receivedAt: p.batch.ReceivedAt, entries: uint32(p.fresh), app: p.batch.App} //nolint:gosec // a request's entries
+	h := head{receivedAt: p.batch.ReceivedAt, entries: uint32(p.fresh), app: p.batch.App} // a request's entries
 	if err := w.batch.Set(seqKey(headPrefix, w.last), appendHead(nil, h), nil); err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err erro
 		if err != nil || len(v) != 8 {
 			return false, fmt.Errorf("read id: value of %d bytes: %w", len(v), err)
 		}
-		if now.UnixMicro() < int64(binary.BigEndian.Uint64(v)) { //nolint:gosec // written from int64
+		if now.UnixMicro() < int64(binary.BigEndian.Uint64(v)) { // written from int64
 			return true, nil
 		}
 	}
@@ -266,7 +266,7 @@ func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err erro
 	e := epochOf(until)
 	w.epochs[e] = true
 	w.key = appendIDKey(w.key[:0], e, b.App, d)
-	value := binary.BigEndian.AppendUint64(nil, uint64(until.UnixMicro())) //nolint:gosec // read back as int64
+	value := binary.BigEndian.AppendUint64(nil, uint64(until.UnixMicro())) // read back as int64
 	return false, w.batch.Set(w.key, value, nil)
 }
 
@@ -287,7 +287,7 @@ func (w *writer) count(p *pending) {
 
 func (w *writer) counters() error {
 	set := func(app string, counter byte, reason string, n int64) error {
-		return w.batch.Set(counterKey(app, counter, reason), binary.BigEndian.AppendUint64(nil, uint64(n)), nil) //nolint:gosec // read back as int64
+		return w.batch.Set(counterKey(app, counter, reason), binary.BigEndian.AppendUint64(nil, uint64(n)), nil) // read back as int64
 	}
 	for app := range w.touched {
 		c := w.counts[app]

@@ -35,7 +35,7 @@ const (
 )
 
 func epochOf(t time.Time) uint32 {
-	return uint32(max(0, t.UnixMicro()) / epoch.Microseconds()) //nolint:gosec // 2^32 epochs are 94 million years
+	return uint32(max(0, t.UnixMicro()) / epoch.Microseconds()) // 2^32 epochs are 94 million years
 }
 
 var lastSeqKey = []byte{metaPrefix, 's'}

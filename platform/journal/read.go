@@ -76,7 +76,7 @@ func readCounts(r pebble.Reader) (map[string]Counts, error) {
 		if c.Rejected == nil {
 			c.Rejected = map[string]int64{}
 		}
-		n := int64(binary.BigEndian.Uint64(v)) //nolint:gosec // written from int64
+		n := int64(binary.BigEndian.Uint64(v)) // written from int64
 		switch rest[0] {
 		case receivedCounter:
 			c.Received = n

@@ -92,8 +92,12 @@ func (l *Loader) Run(ctx context.Context) error {
 	defer trim.Stop()
 	backOff := minBackOff
 	for {
-		if err := l.journal.Wait(ctx, l.position); err != nil {
-			return unlessDone(ctx, err)
+		err := l.journal.Wait(ctx, l.position)
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // to be stopped is no error
+		case err != nil:
+			return fmt.Errorf("load: %w", err)
 		}
 		again := time.NewTimer(pause)
 		more, err := l.step(ctx)
@@ -130,13 +134,6 @@ func (l *Loader) Run(ctx context.Context) error {
 	}
 }
 
-func unlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("load: %w", err)
-}
-
 // step makes one load; more is true when it could not take all there is.
 func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	blocks, err := l.journal.Read(l.position, maxItems)
@@ -159,7 +156,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 // recover opens the store again, and finds out what is in it.
 func (l *Loader) recover(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return nil // the load was interrupted, not the store
+		return nil //nolint:nilerr // the load was interrupted, not the store
 	}
 	if err := l.store.Reopen(ctx); err != nil {
 		return err

@@ -178,6 +178,8 @@ export class Mock {
         return {
           company_id: kind === "companies" ? g.key : (g.events[0]?.company_id ?? ""),
           user_id: g.key,
+          domain: "",
+          email: "",
           name: kind === "companies" ? g.key[0]?.toUpperCase() + g.key.slice(1) + " Inc." : "",
           ...totals(events),
           users: new Set(g.events.map((e) => e.user_id)).size,

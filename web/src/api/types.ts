@@ -1,137 +1,34 @@
-// The words of the console API (/api/v1). Events are in the wire form of the
-// collector (Moesif wire, 2.2).
+// The words of the console API (/api/v1), as its OpenAPI document has them (make
+// generate). Events are in the wire form of the collector (Moesif wire, 2.2).
+import type { components } from "./schema";
 
-export interface Session {
-  signed_in: boolean;
-  email: string;
-  /** Signed in by the one-time token, and nobody has a password yet. */
-  needs_password: boolean;
-  version: string;
-}
+type Schemas = components["schemas"];
 
-export interface App {
-  id: string;
-  name: string;
-  application_id: string;
-  created_at: string;
-}
-
+export type Session = Schemas["Session"];
+export type App = Schemas["App"];
 /** The books of one application: received = stored + duplicate + Σ rejected + Σ dropped + in_flight. */
-export interface Books {
-  app: string;
-  received: number;
-  stored: number;
-  duplicate: number;
-  rejected: Record<string, number>;
-  dropped: Record<string, number>;
-  in_flight: number;
-}
+export type Books = Schemas["Balance"];
 
 export type HeaderMap = Record<string, string | string[]>;
+export type WireEvent = Omit<Schemas["WireEvent"], "request" | "response"> & {
+  request: Omit<Schemas["WireRequest"], "headers"> & { headers?: HeaderMap };
+  response?: Omit<Schemas["WireResponse"], "headers"> & { headers?: HeaderMap };
+};
+export type WireMessage = Pick<WireEvent["request"], "time" | "headers" | "body" | "transfer_encoding" | "ip_address" | "content_length">;
+export type EventPage = Omit<Schemas["EventsAnswerBody"], "events"> & { events: WireEvent[] };
 
-export interface WireMessage {
-  time: string;
-  headers?: HeaderMap;
-  body?: unknown;
-  transfer_encoding?: string;
-  ip_address?: string;
-  content_length?: number;
-}
+export type Point = Schemas["Point"];
+export type SeriesGroup = Schemas["Group"];
+export type Series = Schemas["SeriesAnswerBody"];
+export type Totals = Schemas["Total"];
+export type TopRow = Schemas["Row"];
+export type Top = Schemas["TopAnswerBody"];
 
-export interface WireEvent {
-  request: WireMessage & { uri: string; verb: string; api_version?: string };
-  response?: WireMessage & { status: number };
-  user_id?: string;
-  company_id?: string;
-  subscription_id?: string;
-  session_token?: string;
-  transaction_id: string;
-  direction?: string;
-  weight?: number;
-  blocked_by?: string;
-  metadata?: Record<string, unknown>;
-}
-
-export interface EventPage {
-  events: WireEvent[];
-  /** Cursor of the next, older page; "" at the end. */
-  next: string;
-}
-
-export interface Point {
-  t: string;
-  calls: number;
-  errors: number;
-  p50_ms: number | null;
-  p95_ms: number | null;
-  p99_ms: number | null;
-}
-
-export interface SeriesGroup {
-  /** "" is "none given"; "(others)" sums the groups beyond the first ones. */
-  key: string;
-  calls: number;
-  points: Point[];
-}
-
-export interface Series {
-  from: string;
-  to: string;
-  interval_seconds: number;
-  groups: SeriesGroup[];
-}
-
-export interface Totals {
-  calls: number;
-  errors: number;
-  /** Share between 0 and 1. */
-  error_rate: number;
-  p50_ms: number | null;
-  p95_ms: number | null;
-  p99_ms: number | null;
-  last_seen: string | null;
-}
-
-export interface TopRow extends Totals {
-  key: string;
-}
-
-export interface Top {
-  from: string;
-  to: string;
-  by: string;
-  total: Totals;
-  rows: TopRow[];
-}
-
-export interface CustomerRow extends Totals {
-  name?: string;
-  first_seen: string | null;
-}
-
-export interface CompanyRow extends CustomerRow {
-  company_id: string;
-  domain?: string;
-  users: number;
-}
-
-export interface UserRow extends CustomerRow {
-  user_id: string;
-  email?: string;
-  company_id?: string;
-}
-
-export interface Profile {
-  company_id?: string;
-  user_id?: string;
-  name?: string;
-  email?: string;
-  domain?: string;
-  first_seen: string | null;
-  last_seen: string | null;
-  metadata?: Record<string, unknown>;
-  users?: number;
-}
+export type CompanyRow = Schemas["Company"];
+export type UserRow = Schemas["User"];
+export type CustomerRow = Omit<CompanyRow, "company_id" | "domain" | "users">;
+/** Of a company or of a user: the fields that the other has not are absent. */
+export type Profile = Partial<Schemas["CompanyProfile"]> & Partial<Schemas["UserProfile"]>;
 
 export type GroupBy = "company" | "user" | "route" | "status" | "verb";
 export type CustomerKind = "companies" | "users";
