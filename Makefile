@@ -7,6 +7,11 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 10s
 SOAK     ?= 30m
+CHECKS   ?= 5000
+
+# The packages with property tests, in each module.
+PROPERTIES_LIGHT = $(shell cd moesif && grep -rl --include='*_test.go' pgregory.net/rapid . | xargs -n1 dirname | sort -u)
+PROPERTIES       = $(shell grep -rl --include='*_test.go' --exclude-dir=moesif --exclude-dir=node_modules pgregory.net/rapid . | xargs -n1 dirname | sort -u)
 
 WEB_SOURCES := $(shell find web/src web/index.html web/public -type f 2>/dev/null) $(wildcard web/*.json web/*.ts)
 
@@ -62,8 +67,10 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	    done; done); done
 
 .PHONY: soak
-soak: build ## long seeded runs: kill -9, restarts, retries, for SOAK (30m)
-	GATEMETER_SOAK=$(SOAK) go test ./test -run Soak -timeout 0 -v
+soak: build ## long seeded runs for SOAK (30m): the platform killed under load; every property with more seeds
+	go test -tags soak ./test -run TestSoak -timeout 0 -v -soak $(SOAK)
+	cd moesif && go test $(PROPERTIES_LIGHT) -timeout 0 -rapid.checks $(CHECKS)
+	go test $(PROPERTIES) -timeout 0 -rapid.checks $(CHECKS)
 
 .PHONY: generate
 generate: web/node_modules/.package-lock.json ## write the OpenAPI file and the console's types from the Go types

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -247,9 +246,7 @@ func TestKillingThePlatformUnderLoadLosesNothingItAcceptedAndCountsNothingTwice(
 	go func() { answers <- h.call(t, 0, 8000, 8) }()
 	for round := range 2 {
 		eventually(t, 30*time.Second, "some events stored", func() bool { return h.platform.pipeline(t).Stored > int64(500*(round+1)) })
-		h.platformProcess.signal(t, syscall.SIGKILL)
-		<-h.platformProcess.exited
-		h.platformProcess.ended = true
+		h.platformProcess.kill(t)
 		h.startPlatform(t)
 	}
 	answered := <-answers

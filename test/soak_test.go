@@ -1,0 +1,51 @@
+//go:build soak
+
+package test
+
+import (
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+var (
+	soak = flag.Duration("soak", 30*time.Minute, "how long to go on")
+	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "what decides who dies when")
+)
+
+// Round after round of calls, while the platform is killed or stopped and comes
+// back at times the seed decides: nothing that was answered is ever missing or
+// there twice.
+func TestSoak(t *testing.T) {
+	t.Logf("seed %d for %s", *seed, *soak)
+	r := rand.New(rand.NewPCG(*seed, 0))
+	h := openHouse(t)
+	var answered []int
+	for end, first := time.Now().Add(*soak), 0; time.Now().Before(end); {
+		n := 500 + r.IntN(4000)
+		answers := make(chan []int)
+		go func() { answers <- h.call(t, first, n, 1+r.IntN(12)) }()
+		for range r.IntN(4) {
+			before := h.platform.pipeline(t).Stored
+			some := before + int64(r.IntN(n/4+1))
+			eventually(t, time.Minute, "some more events stored, or all", func() bool {
+				captured, queued, _ := h.gatewayBooks(t)
+				return h.platform.pipeline(t).Stored >= some || queued == 0 && captured >= int64(first)
+			})
+			if r.IntN(3) == 0 {
+				h.platformProcess.terminate(t)
+			} else {
+				h.platformProcess.kill(t)
+			}
+			h.startPlatform(t)
+		}
+		answered = append(answered, <-answers...)
+		if len(answered) != first+n {
+			t.Fatalf("%d of %d calls were answered", len(answered), first+n)
+		}
+		first += n
+		h.wantStoredOnce(t, answered, 2*time.Minute)
+		t.Logf("%d calls, %d of them stored once", first, len(answered))
+	}
+}
