@@ -30,7 +30,7 @@ type Options struct {
 type Gateway struct {
 	service     *config.Service
 	logger      *slog.Logger
-	transport   *http.Transport
+	transport   *backend.Transport
 	tunnels     *pipe.Tunnels
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics

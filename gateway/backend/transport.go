@@ -11,13 +11,21 @@ import (
 	"os"
 	"time"
 
+	"github.com/gatemeter/gatemeter/gateway/backend/http1"
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
+// Transport reaches every backend of a service. It is safe for concurrent use.
+type Transport struct {
+	plain   *http1.Transport // http:// without a proxy
+	general *http.Transport  // all else
+}
+
 // NewTransport builds the one transport that every backend of s shares, from the
-// transport keys of the service (KrakenD v3, 1.2). Its idle connections are closed
-// with CloseIdleConnections. The error names the key of a file that can't be read.
-func NewTransport(s *config.Service) (*http.Transport, error) {
+// transport keys of the service (KrakenD v3, 1.2); max_idle_connections bounds those
+// with TLS, or a proxy, and the plain ones each. The error names the key of a file
+// that can't be read.
+func NewTransport(s *config.Service) (*Transport, error) {
 	clientTLS, err := tlsConfig(&s.ClientTLS)
 	if err != nil {
 		return nil, err
@@ -27,21 +35,51 @@ func NewTransport(s *config.Service) (*http.Transport, error) {
 		FallbackDelay: s.DialerFallbackDelay,
 		KeepAlive:     s.DialerKeepAlive,
 	}
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
-		TLSClientConfig:       clientTLS,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          s.MaxIdleConnections,
-		MaxIdleConnsPerHost:   s.MaxIdleConnectionsPerHost,
-		IdleConnTimeout:       s.IdleConnectionTimeout,
-		ResponseHeaderTimeout: s.ResponseHeaderTimeout,
-		ExpectContinueTimeout: s.ExpectContinueTimeout,
-		DisableKeepAlives:     s.DisableKeepAlives,
-		DisableCompression:    s.DisableCompression,
+	return &Transport{
+		plain: &http1.Transport{
+			DialContext:           dialer.DialContext,
+			MaxIdleConns:          s.MaxIdleConnections,
+			MaxIdleConnsPerHost:   s.MaxIdleConnectionsPerHost,
+			IdleConnTimeout:       s.IdleConnectionTimeout,
+			ResponseHeaderTimeout: s.ResponseHeaderTimeout,
+			ExpectContinueTimeout: s.ExpectContinueTimeout,
+			DisableKeepAlives:     s.DisableKeepAlives,
+			DisableCompression:    s.DisableCompression,
+		},
+		general: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           dialer.DialContext,
+			TLSClientConfig:       clientTLS,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConns:          s.MaxIdleConnections,
+			MaxIdleConnsPerHost:   s.MaxIdleConnectionsPerHost,
+			IdleConnTimeout:       s.IdleConnectionTimeout,
+			ResponseHeaderTimeout: s.ResponseHeaderTimeout,
+			ExpectContinueTimeout: s.ExpectContinueTimeout,
+			DisableKeepAlives:     s.DisableKeepAlives,
+			DisableCompression:    s.DisableCompression,
+		},
 	}, nil
 }
+
+// RoundTrip implements http.RoundTripper.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if http1.Suits(r) {
+		if proxy, err := t.general.Proxy(r); proxy == nil && err == nil {
+			return t.plain.RoundTrip(r)
+		}
+	}
+	return t.general.RoundTrip(r)
+}
+
+// CloseIdleConnections closes what no request uses.
+func (t *Transport) CloseIdleConnections() {
+	t.plain.CloseIdleConnections()
+	t.general.CloseIdleConnections()
+}
+
+var _ http.RoundTripper = (*Transport)(nil)
 
 func tlsConfig(c *config.ClientTLS) (*tls.Config, error) {
 	t := &tls.Config{

@@ -127,6 +127,8 @@ test("a customer opens to its own usage and calls", async () => {
 test("the books balance on the Pipeline page", async () => {
   await link("Pipeline").click();
   await page.getByText("The books balance.").waitFor();
+  const address = page.getByRole("region", { name: "Send events here" });
+  assert.ok((await address.innerText()).includes(demo.applicationId), "the application id stays at hand");
 });
 
 test("at 400 pixels no page scrolls sideways", async () => {

@@ -1,6 +1,7 @@
 import { usePipeline } from "../../api/queries";
 import type { App } from "../../api/types";
 import { count, percent } from "../../format/number";
+import { CopyButton } from "../../ui/CopyButton";
 import { FirstEvent } from "../../ui/FirstEvent";
 import { Icon } from "../../ui/icons";
 import { Trouble } from "../../ui/Notice";
@@ -45,7 +46,25 @@ export function PipelinePage({ app }: { app: App }) {
           {difference === 0 ? "The books balance." : `${count(Math.abs(difference))} calls ${difference > 0 ? "are not accounted for" : "more are accounted for than were received"}.`}
         </div>
       </section>
+      <Address app={app} />
     </div>
+  );
+}
+
+/** Where gateways and SDKs send events of this application. */
+function Address({ app }: { app: App }) {
+  const collector = window.location.origin;
+  return (
+    <section className={`panel ${css.address}`} aria-label="Send events here">
+      <h2>Send events here</h2>
+      <p className="quiet">What a gateway or a Moesif SDK needs to report to this application. Whoever has the id can write events, and read none.</p>
+      <dl>
+        <dt>Collector</dt>
+        <dd><code>{collector}</code><CopyButton label="Copy" text={() => collector} /></dd>
+        <dt>Application id</dt>
+        <dd><code>{app.application_id}</code><CopyButton label="Copy" text={() => app.application_id} /></dd>
+      </dl>
+    </section>
   );
 }
 
