@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,8 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			floor := heapFloor()
+			defer runtime.KeepAlive(floor)
 			return g.Run(cmd.Context())
 		},
 	}
