@@ -31,7 +31,7 @@ build: need-build web/site/console/index.html ## build bin/gatemeter, console in
 test: need-test build test-web test-go test-console ## every test: Go with the race detector, web, browser
 
 .PHONY: test-go
-test-go: test/sdk/node_modules/.package-lock.json
+test-go:
 	cd moesif && go test -race ./...
 	CGO_ENABLED=0 go build -tags gateway -o bin/gatemeter-gateway ./cmd/gatemeter
 	go test -race ./...
@@ -87,9 +87,9 @@ need-build:
 need-test:
 	@deploy/need.sh go node c++ chromium
 
-%/node_modules/.package-lock.json: %/package-lock.json
+web/node_modules/.package-lock.json: web/package-lock.json
 	@deploy/need.sh node
-	cd $* && npm ci --no-audit --no-fund
+	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
 web/site/console/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)

@@ -16,9 +16,7 @@ import (
 
 // Moesif's Node SDK, as npm serves it, reports to our platform after one option changed.
 func TestMoesifsNodeSDKReportsToThePlatform(t *testing.T) {
-	if _, err := os.Stat("sdk/node_modules/moesif-nodejs"); err != nil {
-		t.Fatal("the SDK is not installed: run make test, or npm ci in test/sdk")
-	}
+	installSDK(t)
 	listen := "127.0.0.1:" + strconv.Itoa(freePort(t))
 	platform := platformAPI{"http://" + listen}
 	start(t, nil, []string{"platform", "--data", t.TempDir(), "--listen", listen}, platform.url+"/readyz")
@@ -62,6 +60,19 @@ func TestMoesifsNodeSDKReportsToThePlatform(t *testing.T) {
 		platform.get(t, "/api/v1/companies/analytical", &company)
 		return company.Name == "Analytical Engines" && company.Domain == "analytical.example"
 	})
+}
+
+// installSDK fetches what test/sdk/package-lock.json names, once.
+func installSDK(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("sdk/node_modules/.package-lock.json"); err == nil {
+		return
+	}
+	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund")
+	npm.Dir = "sdk"
+	if out, err := npm.CombinedOutput(); err != nil {
+		t.Fatalf("installing Moesif's SDK (npm ci in test/sdk): %v\n%s", err, out)
+	}
 }
 
 // startSDK runs the little API and returns its address.
