@@ -113,16 +113,12 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestHistoryReadsAsTheLastSevenDays(t *testing.T) {
-	c := &collector{status: http.StatusCreated}
-	server := httptest.NewServer(c)
-	defer server.Close()
-	to := Collector{URL: server.URL, ApplicationID: "app", Client: server.Client()}
-	sent, err := to.History(t.Context(), noon)
-	if err != nil || sent != len(c.events) || sent < 10_000 {
-		t.Fatalf("sent %d, arrived %d: %v", sent, len(c.events), err)
+	events := History(noon)
+	if len(events) < 10_000 {
+		t.Fatalf("%d events are no history", len(events))
 	}
 	ids := map[string]bool{}
-	for _, e := range c.events {
+	for _, e := range events {
 		ids[e.TransactionID] = true
 		if e.Request.Time.Before(noon.Add(-past)) || !e.Request.Time.Before(noon) {
 			t.Fatalf("an event of %s", e.Request.Time)
@@ -131,12 +127,22 @@ func TestHistoryReadsAsTheLastSevenDays(t *testing.T) {
 			t.Fatal("who stopped goes on calling")
 		}
 	}
-	if len(ids) != sent {
-		t.Errorf("%d ids for %d events", len(ids), sent)
+	if len(ids) != len(events) {
+		t.Errorf("%d ids for %d events", len(ids), len(events))
 	}
+}
 
+func TestEventsAreSentInBatchesAndARefusalIsTold(t *testing.T) {
+	c := &collector{status: http.StatusCreated}
+	server := httptest.NewServer(c)
+	defer server.Close()
+	to := Collector{URL: server.URL, ApplicationID: "app", Client: server.Client()}
+	events := History(noon)[:1200]
+	if err := to.Send(t.Context(), events); err != nil || len(c.events) != len(events) {
+		t.Fatalf("%d of %d events arrived: %v", len(c.events), len(events), err)
+	}
 	c.status = http.StatusTeapot
-	if _, err := to.History(t.Context(), noon); err == nil || !strings.Contains(err.Error(), "418") || !strings.Contains(err.Error(), "because") {
+	if err := to.Send(t.Context(), events); err == nil || !strings.Contains(err.Error(), "418") || !strings.Contains(err.Error(), "because") {
 		t.Errorf("a collector that refuses gives %v", err)
 	}
 }

@@ -48,9 +48,9 @@ func (c Collector) Profiles(ctx context.Context) error {
 
 // History makes up the days before the demo's start, so that a chart has a past:
 // the last hour call by call, what is older as sampled events that stand for
-// fifty calls each. It returns how many events it sent.
-func (c Collector) History(ctx context.Context, start time.Time) (int, error) {
-	const recent, sampled, batch = time.Hour, 50, 500
+// fifty calls each. Oldest first.
+func History(start time.Time) []wire.Event {
+	const recent, sampled = time.Hour, 50
 	var events []wire.Event
 	r := rand.New(rand.NewPCG(1, uint64(start.Unix()))) // made-up traffic needs no secret
 	for _, customer := range Customers() {
@@ -68,17 +68,20 @@ func (c Collector) History(ctx context.Context, start time.Time) (int, error) {
 		}
 	}
 	slices.SortFunc(events, func(a, b wire.Event) int { return a.Request.Time.Compare(b.Request.Time) })
+	return events
+}
 
+// Send posts events in batches.
+func (c Collector) Send(ctx context.Context, events []wire.Event) error {
+	const batch = 500
 	var body []byte
-	sent := 0
 	for part := range slices.Chunk(events, batch) {
 		body = wire.AppendEvents(body[:0], part)
 		if err := c.post(ctx, "/v1/events/batch", body); err != nil {
-			return sent, err
+			return err
 		}
-		sent += len(part)
 	}
-	return sent, nil
+	return nil
 }
 
 // madeUp is the event that the gateway would have reported for one call at that time.
