@@ -227,14 +227,14 @@ func TestWithThePlatformStoppedTheGatewayAnswersAndCatchesUpOnce(t *testing.T) {
 func TestSIGTERMUnderLoadLosesNoEvent(t *testing.T) {
 	h := openHouse(t)
 	answers := make(chan []int)
-	go func() { answers <- h.call(t, 0, 5000, 8) }()
+	go func() { answers <- h.call(t, 0, 20000, 8) }()
 	eventually(t, 30*time.Second, "the load to be under way", func() bool {
 		captured, _, _ := h.gatewayBooks(t)
 		return captured > 500
 	})
 	h.gatewayProcess.terminate(t)
 	answered := <-answers
-	if len(answered) < 500 || len(answered) == 5000 {
+	if len(answered) < 500 || len(answered) == 20000 {
 		t.Fatalf("%d calls were answered: the gateway was not stopped under load", len(answered))
 	}
 	h.wantStoredOnce(t, answered, 30*time.Second)
