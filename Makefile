@@ -61,7 +61,7 @@ bench: build ## compare the gateway with and without the integration, and with a
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@for module in moesif .; do (cd $$module; \
-	  grep -rl --include='*_test.go' $$([ $$module = . ] && echo --exclude-dir=moesif) '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  grep -rl --include='*_test.go' --exclude-dir=node_modules $$([ $$module = . ] && echo --exclude-dir=moesif) '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
 	    grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go | cut -c6- | while read -r target; do \
 	      echo "== $$module $$dir $$target"; go test $$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
 	    done; done); done
