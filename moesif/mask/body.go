@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"sync"
+
+	"github.com/gatemeter/gatemeter/moesif/scan"
 )
 
 // Body masks fields of bodies. It is immutable and safe for concurrent use; a nil
@@ -56,8 +58,8 @@ func (s *scratch) release() {
 // itself when it is JSON, otherwise its bytes in base64, as a JSON string. enc is
 // the transfer_encoding that says which.
 //
-// contentType and contentEncoding are the headers' values; gzip, deflate and br
-// are decoded first. At most limit decoded bytes are used. truncated says that
+// contentType and contentEncoding are the headers' values; gzip, deflate,
+// br and zstd are decoded first. At most limit decoded bytes are used. truncated says that
 // body is the beginning of a longer one. cut reports that the body was longer
 // than what is used of it.
 //
@@ -81,14 +83,17 @@ func (m *Body) Apply(dst, body []byte, contentType, contentEncoding string, limi
 		return dst, "", cut, false
 	}
 	if m.Empty() {
-		out, enc = appendValue(dst, plain, cut || err != nil)
+		document := trim(plain)
+		out, enc = appendValue(dst, plain, document, !cut && err == nil && embeddable(document))
 		return out, enc, cut, true
 	}
-	s.masked, ok = s.mask(m.names, plain, contentType, cut)
-	if !ok {
+	shape := s.mask(m.names, plain, contentType, cut)
+	if shape == unreadable || shape == beginning && !cut {
 		return dst, "", cut, false
 	}
-	out, enc = appendValue(dst, s.masked, cut)
+	document := trim(s.masked)
+	out, enc = appendValue(dst, s.masked, document, !cut && shape == oneDocument &&
+		s.walk.traits&scan.Separators == 0 && portable(document, s.walk.traits))
 	return out, enc, cut, true
 }
 
@@ -109,12 +114,11 @@ func (s *scratch) decode(body []byte, contentEncoding string, limit int, truncat
 	return body, truncated, err
 }
 
-// appendValue appends data as a JSON value. opaque data is not looked at.
-func appendValue(dst, data []byte, opaque bool) ([]byte, string) {
-	if !opaque {
-		if document := trim(data); embeddable(document) {
-			return append(dst, document...), encodingJSON
-		}
+// appendValue appends a body as a JSON value: the document in it as it is when
+// that is said to be fine, else data as opaque bytes.
+func appendValue(dst, data, document []byte, embed bool) ([]byte, string) {
+	if embed {
+		return append(dst, document...), encodingJSON
 	}
 	dst = append(dst, '"')
 	dst = base64.StdEncoding.AppendEncode(dst, data)
@@ -153,21 +157,37 @@ func kindOf(contentType string) kind {
 	return kindOther
 }
 
-// mask returns data masked, in memory of s; false when it must not be sent.
-// Whatever its content type says, a body that is an object or array is JSON.
-func (s *scratch) mask(n *names, data []byte, contentType string, cut bool) ([]byte, bool) {
+// shape is what masking found a body to be.
+type shape uint8
+
+const (
+	unreadable  shape = iota // broken, nothing, or without fields: not to be sent
+	oneDocument              // JSON
+	otherText                // several JSON documents, or another kind
+	beginning                // of something that was cut
+)
+
+// mask puts data, masked, into s.masked. Whatever its content type says, a body
+// that is an object or array is JSON.
+func (s *scratch) mask(n *names, data []byte, contentType string, cut bool) shape {
 	k := kindOf(contentType)
 	dst := s.masked[:0]
+	var found shape
 	if k == kindJSON || looksLikeJSON(data) && k != kindMultipart {
-		return s.walk.wholeOrCut(dst, n, bytes.TrimPrefix(data, []byte("\ufeff")), k, cut)
+		s.masked, found = s.walk.json(dst, n, bytes.TrimPrefix(data, []byte("\ufeff")), k)
+		return found
 	}
+	ok := false
 	switch {
 	case k == kindForm:
-		return s.walk.form(dst, n, data, cut)
+		s.masked, ok = s.walk.form(dst, n, data, cut)
 	case k == kindXML && !cut:
-		return xmlDocument(dst, n, data)
+		s.masked, ok = s.walk.xml(dst, n, data)
 	case k == kindMultipart && !cut:
-		return s.walk.multipart(dst, n, data, contentType)
+		s.masked, ok = s.walk.multipart(dst, n, data, contentType)
 	}
-	return dst, false
+	if !ok {
+		return unreadable
+	}
+	return otherText
 }

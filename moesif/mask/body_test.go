@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
 const roomy = 100_000 // a limit that no test body reaches
@@ -69,6 +70,8 @@ func TestMaskedBodies(t *testing.T) {
 		{"objects and arrays whole", js, `{"card":{"no":"1","cvc":[1,2]}, "password" : ["x",{}] }`, `{"card":"*****", "password" : "*****" }`, "json"},
 		{"array at the top", js, `[{"card":1},2]`, `[{"card":"*****"},2]`, "json"},
 		{"escaped key", js, `{"p\u0061ssword":"x","\u0050assword":2}`, `{"p\u0061ssword":"*****","\u0050assword":"*****"}`, "json"},
+		{"dotted below another path", js, `{"x":{"user":{"name":1}},"user":{"x":{"name":1},"name":{"name":2}},"a":[{"b":[[{"c":1}],{"c":2}]},{"b":{"x":1},"c":3}]}`, `{"x":{"user":{"name":1}},"user":{"x":{"name":1},"name":"*****"},"a":[{"b":[[{"c":"*****"}],{"c":"*****"}]},{"b":{"x":1},"c":3}]}`, "json"},
+		{"key in Latin-1", js, "{\"user\":1,\"p\xe4\":\"x\"}", "{\"user\":1,\"p\xe4\":\"*****\"}", "base64"},
 		{"key that folds", js, `{"paſſword":"x"}`, `{"paſſword":"*****"}`, "json"},
 		{"dotted from the top only", js, `{"user":{"name":"x"},"users":{"user":{"name":"y"}}}`, `{"user":{"name":"*****"},"users":{"user":{"name":"y"}}}`, "json"},
 		{"dotted through lists", js, `{"user":[{"name":"x","n":{"name":1}},{"Name":"y"}]}`, `{"user":[{"name":"*****","n":{"name":1}},{"Name":"*****"}]}`, "json"},
@@ -87,6 +90,8 @@ func TestMaskedBodies(t *testing.T) {
 		{"JSON sequence", "application/json-seq", "\x1e{\"password\":1}\n\x1e{\"card\":2}\n", "\x1e{\"password\":\"*****\"}\n\x1e{\"card\":\"*****\"}\n", "base64"},
 		{"form", form, "a=1&Password=x&b=&p%61ssword=y&c", "a=1&Password=*****&b=&p%61ssword=*****&c", "base64"},
 		{"form paths", form, "user[password]=x&user.password=y&password[0]=z&u%5Bpassword%5D[]=w&passwords=1", "user[password]=*****&user.password=*****&password[0]=*****&u%5Bpassword%5D[]=*****&passwords=1", "base64"},
+		{"form in Latin-1", form, "p%E4ssword=x&%20password=y&user%5Bpassword+%5D=z", "p%E4ssword=*****&%20password=*****&user%5Bpassword+%5D=*****", "base64"},
+		{"form with a line end", form, "a=1&password=x\r\n", "a=1&password=*****", "base64"},
 		{"form dotted", form, "user[name]=x&user[0][name]=y&user.name.first=z&x.user.name=1&name=2", "user[name]=*****&user[0][name]=*****&user.name.first=*****&x.user.name=1&name=2", "base64"},
 		{"form semicolons", form, "a=1;password=x;b=2&c=d;e", "a=1;password=*****&c=d;e", "base64"},
 		{"form with JSON", form, "payload=%7B%22password%22%3A%22x%22%7D&b=[oops&c=%5B1%5D", "payload=%7B%22password%22%3A%22%2A%2A%2A%2A%2A%22%7D&b=*****&c=%5B1%5D", "base64"},
@@ -94,6 +99,8 @@ func TestMaskedBodies(t *testing.T) {
 		{"XML", "text/xml", `<?xml version="1.0"?><r xmlns:w="u"><w:Password a="1">x<b>y</b></w:Password><c card='1' d="&lt;2">t &amp; <![CDATA[<z>]]></c><!-- password --><card n="3"/></r>`,
 			`<r xmlns:w="u"><w:Password a="*****">*****</w:Password><c card="*****" d="&lt;2">t &amp; <![CDATA[<z>]]></c><card n="*****"></card></r>`, "base64"},
 		{"XML dotted, with and without the root", "application/soap+xml", `<a><user><name>x</name></user><name>y</name><b><c>1</c></b></a>`, `<a><user><name>*****</name></user><name>y</name><b><c>*****</c></b></a>`, "base64"},
+		{"XML with JSON in it", "text/xml", `<r a='{"card":1}'><b>{"card": 2,"c":"&lt;"}</b><d><![CDATA[{"x":[1]}]]></d><e>{"card":<![CDATA["x"}]]></e><f>[1] of {2}</f></r>`,
+			`<r a="{&quot;card&quot;:&quot;*****&quot;}"><b>{&quot;card&quot;: &quot;*****&quot;,&quot;c&quot;:&quot;&lt;&quot;}</b><d><![CDATA[{"x":[1]}]]></d><e>*****</e><f>*****</f></r>`, "base64"},
 		{"multipart", `multipart/form-data; boundary=B`, "preamble\r\n--B\r\nContent-Disposition: form-data; name=\"Password\"\r\nX-P: secret\r\n\r\nx\r\n--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n" +
 			"--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\npassword\r\n--B\r\nContent-Disposition: form-data; name=\"j\"\r\nContent-Type: application/json\r\n\r\n{\"card\":1}\r\n--B--\r\nepilogue",
 			"--B\r\nContent-Disposition: form-data; name=\"Password\"\r\n\r\n*****\r\n--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n" +
@@ -105,6 +112,15 @@ func TestMaskedBodies(t *testing.T) {
 				t.Errorf("got  %+v\nwant %s %s", got, c.want, c.enc)
 			}
 		})
+	}
+}
+
+func TestNamesThatCannotBeComparedHideTheirValues(t *testing.T) {
+	m := New([]string{"päßwort"})
+	const body = "{\"p\xe4\xdfwort\":\"x\",\"\xe4\":\"y\",\"id\":1}"
+	const want = "{\"p\xe4\xdfwort\":\"*****\",\"\xe4\":\"*****\",\"id\":1}"
+	if got := apply(t, m, []byte(body), "application/json", "", roomy, false); got != (sent{want, "base64", false, true}) {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -124,6 +140,24 @@ func TestBodiesThatAreNotSentWhenMasksAreSet(t *testing.T) {
 		{"form type, XML body", "application/x-www-form-urlencoded", "", `<password a="1">x</password>`},
 		{"form type, quoted", "application/x-www-form-urlencoded", "", `%7B%22password%22%3A%22x%22%7D=`},
 		{"form type, text", "application/x-www-form-urlencoded", "", `secret`},
+		{"form type, multipart body", "application/x-www-form-urlencoded", "", "--B\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nx\r\n--B--\r\n"},
+		{"form type, a form in lines", "application/x-www-form-urlencoded", "", "a=1\r\npassword=x"},
+		{"form type, XML behind a semicolon", "application/x-www-form-urlencoded", "", "<p>x;</p>=1"},
+		{"form type, UTF-16", "application/x-www-form-urlencoded", "", "p\x00a\x00s\x00s\x00=\x00x\x00"},
+		{"form without a type", "", "", `a=1&password=x`},
+		{"form type of plain text", "text/plain", "", `a=1&password=x`},
+		{"JSON type, XML body", "application/json", "", `<password>x</password>`},
+		{"JSON with something behind it", "application/json", "", `{"a":1} password=x`},
+		{"JSON behind a guard", "application/json", "", `)]}',{"a":1}`},
+		{"JSON with a comment", "application/json", "", `{"a":1/*x*/}`},
+		{"JSON in UTF-16", "application/json", "", "\xff\xfe{\x00\"\x00a\x00\"\x00:\x001\x00}\x00"},
+		{"JSON in UTF-16 without a mark", "application/json", "", "\x00{\x00\"\x00a\x00\"\x00:\x001\x00}"},
+		{"JSON lines, one broken", "application/x-ndjson", "", "{\"a\":1}\n{\"a\":x}\n{\"a\":1}"},
+		{"JSONP", "application/javascript", "", `f({"a":1})`},
+		{"events", "text/event-stream", "", "data: {\"password\":\"x\"}\n\n"},
+		{"XML in UTF-16", "text/xml", "", "\xff\xfe<\x00a\x00/\x00>\x00"},
+		{"XML in another encoding", "text/xml", "", `<?xml version="1.0" encoding="iso-8859-1"?><a/>`},
+		{"XML with an unknown entity", "text/xml", "", `<a>&secret;</a>`},
 		{"XML that does not match", "text/xml", "", `<a><password>x</a></password>`},
 		{"XML not closed", "text/xml", "", `<a>`},
 		{"XML with a document type", "text/xml", "", `<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>`},
@@ -132,8 +166,10 @@ func TestBodiesThatAreNotSentWhenMasksAreSet(t *testing.T) {
 		{"multipart without an end", "multipart/form-data; boundary=B", "", "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb"},
 		{"multipart with two names", "multipart/form-data; boundary=B", "", "--B\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nb\r\n--B--\r\n"},
 		{"other multipart", "multipart/mixed; boundary=B", "", "--B\r\n\r\nb\r\n--B--\r\n"},
-		{"unknown coding", "application/json", "zstd", `{}`},
+		{"unknown coding", "application/json", "unknown", `{}`},
 		{"not what the coding says", "application/json", "gzip", `{}`},
+		{"zstd that is none", "application/json", "zstd", `{}`},
+		{"coded without saying so", "application/json", "", "\x1f\x8b\x08"},
 		{"coded too often", "application/json", "gzip, gzip, gzip, gzip", `{}`},
 		{"nothing", "application/json", "", ``},
 	} {
@@ -201,7 +237,7 @@ func TestWithoutMasksEverythingIsSent(t *testing.T) {
 		{"half a surrogate pair", "application/json", "", `["\ud800"]`, roomy, false, sent{`["\ud800"]`, "base64", false, true}},
 		{"the other half", "application/json", "", `["\\ud800 \n \uDC00"]`, roomy, false, sent{`["\\ud800 \n \uDC00"]`, "base64", false, true}},
 		{"a surrogate pair", "application/json", "", `["\\ud800 \ud83d\uDE00"]`, roomy, false, sent{`["\\ud800 \ud83d\uDE00"]`, "json", false, true}},
-		{"unknown coding", "application/json", "zstd", `{}`, roomy, false, sent{`{}`, "json", false, true}},
+		{"unknown coding", "application/json", "unknown", `{}`, roomy, false, sent{`{}`, "json", false, true}},
 		{"no body", "application/json", "", ``, roomy, false, sent{}},
 		{"no room", "application/json", "", `{}`, 0, false, sent{cut: true}},
 	} {
@@ -221,7 +257,14 @@ var encoders = map[string]func(io.Writer) io.WriteCloser{
 	"gzip":        func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
 	"deflate":     func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
 	"raw deflate": func(w io.Writer) io.WriteCloser { z, _ := flate.NewWriter(w, 5); return z },
-	"br":          func(w io.Writer) io.WriteCloser { return brotli.NewWriterLevel(w, 1) },
+	"zstd": func(w io.Writer) io.WriteCloser {
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			panic(err)
+		}
+		return z
+	},
+	"br": func(w io.Writer) io.WriteCloser { return brotli.NewWriterLevel(w, 1) },
 }
 
 func encode(t failing, coding string, body []byte) []byte {
@@ -268,17 +311,44 @@ func TestContentCodings(t *testing.T) {
 			}
 		})
 	}
-	twice := encode(t, "br", encode(t, "gzip", plain))
-	if got := apply(t, m, twice, "application/json", "gzip, identity, br", roomy, false); got != (sent{masked, "json", false, true}) {
-		t.Errorf("two codings: %+v", got)
+	thrice := encode(t, "zstd", encode(t, "br", encode(t, "gzip", plain)))
+	if got := apply(t, m, thrice, "application/json", "gzip, identity, BR ,zstd", roomy, false); got != (sent{masked, "json", false, true}) {
+		t.Errorf("three codings: %+v", got)
 	}
 }
 
 func TestASmallBodyThatDecodesToALotIsBounded(t *testing.T) {
-	bomb := encode(t, "gzip", make([]byte, 64<<20))
-	got := apply(t, nil, bomb, "application/octet-stream", "gzip", 1000, false)
-	if !got.cut || len(got.text) != 1000 {
-		t.Errorf("%d bytes, cut %v", len(got.text), got.cut)
+	for coding := range encoders {
+		if coding == "raw deflate" {
+			continue
+		}
+		bomb := encode(t, coding, make([]byte, 2<<20))
+		got := apply(t, nil, bomb, "application/octet-stream", coding, 1000, false)
+		if !got.cut || len(got.text) != 1000 {
+			t.Errorf("%s: %d bytes, cut %v", coding, len(got.text), got.cut)
+		}
+	}
+}
+
+func TestAWindowOfZstdIsBounded(t *testing.T) {
+	var out bytes.Buffer
+	z, err := zstd.NewWriter(&out, zstd.WithWindowSize(4*maxWindow))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // of unknown length, so that the window is declared
+		if _, err := z.Write([]byte(`[1,2,3]` + "\n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := apply(t, New([]string{"a"}), out.Bytes(), "application/json", "zstd", roomy, false); got.ok {
+		t.Errorf("decoded: %+v", got)
 	}
 }
 
@@ -288,8 +358,8 @@ func TestMaskingJSONDoesNotAllocate(t *testing.T) {
 	s := new(scratch) // the pool may drop it, under the race detector
 	dst := make([]byte, 0, 4096)
 	if allocs := testing.AllocsPerRun(100, func() {
-		s.masked, _ = s.mask(n, body, "application/json", false)
-		dst, _ = appendValue(dst[:0], s.masked, false)
+		s.mask(n, body, "application/json", false)
+		dst, _ = appendValue(dst[:0], s.masked, trim(s.masked), true)
 	}); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}

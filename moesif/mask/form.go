@@ -10,7 +10,7 @@ import (
 // cut is masked up to its last whole name.
 func (w *walk) form(dst []byte, n *names, data []byte, cut bool) ([]byte, bool) {
 	start := len(dst)
-	if bytes.IndexByte(data, '=') < 0 {
+	if bytes.IndexByte(data, '=') < 0 || hasControls(bytes.TrimRight(data, "\r\n")) {
 		return dst, false
 	}
 	for rest := data; len(rest) > 0; {
@@ -39,15 +39,16 @@ func (w *walk) form(dst []byte, n *names, data []byte, cut bool) ([]byte, bool) 
 func (w *walk) pair(dst []byte, n *names, pair []byte, cut bool) ([]byte, bool) {
 	for {
 		name, value, hasValue := bytes.Cut(pair, []byte("="))
-		if semicolon := bytes.IndexByte(name, ';'); semicolon >= 0 {
-			dst = append(dst, pair[:semicolon+1]...)
-			pair = pair[semicolon+1:]
-			continue
-		}
+		name, _, bare := bytes.Cut(name, []byte(";"))
 		var room [128]byte
 		decoded := unescape(room[:0], name)
 		if !isFieldName(decoded) {
 			return dst, false
+		}
+		if bare { // a name without a value, then more
+			dst = append(dst, pair[:len(name)+1]...)
+			pair = pair[len(name)+1:]
+			continue
 		}
 		dst = append(dst, name...)
 		if !hasValue {
@@ -74,12 +75,11 @@ func (w *walk) formValue(dst []byte, n *names, value []byte, cut bool) []byte {
 	if !looksLikeJSON(w.text) {
 		return append(dst, value...)
 	}
-	var inner walk // w.text is in use
-	masked, ok := inner.wholeOrCut(nil, n, w.text, kindOther, cut)
-	switch {
-	case !ok:
+	masked, found := w.inside(n, w.text, cut)
+	switch found {
+	case maskedWhole:
 		return append(dst, Masked...)
-	case inner.hits == 0:
+	case unmasked:
 		return append(dst, value...)
 	}
 	return append(dst, url.QueryEscape(string(masked))...)
@@ -94,12 +94,18 @@ func looksLikeJSON(text []byte) bool {
 // isFieldName reports whether a decoded name can be one. What a client sends
 // with the wrong content type (JSON, XML) would otherwise pass as a long name.
 func isFieldName(name []byte) bool {
-	for _, c := range name {
-		if c < 0x20 || c == '{' || c == '"' || c == '<' {
-			return false
+	return !hasControls(name) && !bytes.ContainsAny(name, `{"<`)
+}
+
+// hasControls reports whether there is a byte that no form holds unescaped, but
+// other kinds of bodies do: line ends, binary, the zeros of UTF-16.
+func hasControls(text []byte) bool {
+	for _, c := range text {
+		if c < 0x20 {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // unescape appends s with %XX and + decoded. A percent sign that begins no

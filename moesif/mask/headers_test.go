@@ -14,6 +14,11 @@ func TestHeaderValues(t *testing.T) {
 		{"X-Custom", "", ""},
 		{"Location", "https://a/cb?code=1&access_token=x", "https://a/cb?code=1&access_token=*****"},
 		{"referer", "https://a/#id_token=x", "https://a/#id_token=*****"},
+		{"Link", `<https://a/x?page=2&token=x>; rel="next", </y?token=y#z>; rel=last`, `<https://a/x?page=2&token=*****>; rel="next", </y?token=*****#z>; rel=last`},
+		{"Link", `</x?page=2>; rel=next`, `</x?page=2>; rel=next`},
+		{"Link", `</x?token=x`, `</x?token=*****`},
+		{"Refresh", `5; url=/x?token=y`, `5; url=/x?token=*****`},
+		{"X-Forwarded-Uri", `/x?token=y`, `/x?token=*****`},
 		{"Content-Type", "text/html; token=x", "text/html; token=x"},
 	} {
 		if got := h.Value(c.name, c.value); got != c.want {
@@ -40,6 +45,10 @@ func TestURIs(t *testing.T) {
 		{"/b?a=1;token=x;b=2#f", "/b?a=1;token=*****#f"},
 		{"/b?a=1?token=x", "/b?a=1?token=*****"},
 		{"/b?user[token]=x&user[pin]=1&pin=2", "/b?user[token]=*****&user[pin]=*****&pin=2"},
+		{"/b?User.PIN=1&user%5B0%5D.pin=2&x.user.pin=3", "/b?User.PIN=*****&user%5B0%5D.pin=*****&x.user.pin=3"},
+		{"/b?user[]=1&user[pin][]=2&user[]pin=3", "/b?user[]=1&user[pin][]=*****&user[]pin=*****"},
+		{`/b?f=%7B%22token%22%3A%22x%22%7D&g={"a":1}&h={"token":"?;"}`, `/b?f=%7B%22token%22%3A%22%2A%2A%2A%2A%2A%22%7D&g={"a":1}&h=%7B%22token%22%3A%22%2A%2A%2A%2A%2A%22%7D`},
+		{`/b?f=[1+TO+2]&g=%7B"token":x`, `/b?f=[1+TO+2]&g=*****`},
 		{"/b#access_token=x&state=y", "/b#access_token=*****&state=y"},
 		{"/token=x/b", "/token=x/b"},
 		{"https://u:p%40@h:80/x@y", "https://u:*****@h:80/x@y"},

@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
 )
 
 // mostCodings bounds how often a body may have been encoded.
@@ -18,9 +19,24 @@ const mostCodings = 3
 
 var errUnknownCoding = errors.New("a content coding that cannot be decoded")
 
+// maxWindow bounds, in bytes, what a decoder of zstd looks back on: what RFC 9659
+// allows in a content coding.
+const maxWindow = 8 << 20
+
 var (
 	gzips   = sync.Pool{New: func() any { return new(gzip.Reader) }}
 	brotlis = sync.Pool{New: func() any { return new(brotli.Reader) }}
+	flates  = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+	zlibs   = sync.Pool{} // a reader of zlib begins with a header
+	zstds   = sync.Pool{New: func() any {
+		// One at a time means that it works in Read, without goroutines.
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(maxWindow))
+		if err != nil {
+			panic(err) // the options are constants
+		}
+		return z
+	}}
 )
 
 // codings returns the content codings of a Content-Encoding header, in the order
@@ -88,6 +104,18 @@ func decoder(r io.Reader, coding string) (io.Reader, func(), error) {
 			return nil, nil, err
 		}
 		return z, func() { brotlis.Put(z) }, nil
+	case "zstd":
+		z := zstds.Get().(*zstd.Decoder)
+		release := func() {
+			if z.Reset(nil) == nil {
+				zstds.Put(z)
+			}
+		}
+		if err := z.Reset(r); err != nil {
+			release()
+			return nil, nil, err
+		}
+		return z, release, nil
 	case "deflate":
 		return deflated(r)
 	}
@@ -105,8 +133,37 @@ func deflated(r io.Reader) (io.Reader, func(), error) {
 	whole := io.MultiReader(bytes.NewReader(head[:n]), r)
 	const deflateMethod = 8
 	if head[0]&0xf == deflateMethod && (uint(head[0])<<8|uint(head[1]))%31 == 0 {
-		z, err := zlib.NewReader(whole)
-		return z, func() {}, err
+		return zlibReader(whole)
 	}
-	return flate.NewReader(whole), func() {}, nil
+	z := flates.Get().(io.Reader)
+	if err := z.(flate.Resetter).Reset(whole, nil); err != nil {
+		return nil, nil, err
+	}
+	return z, func() { flates.Put(z) }, nil
+}
+
+func zlibReader(r io.Reader) (io.Reader, func(), error) {
+	z, ok := zlibs.Get().(io.Reader)
+	var err error
+	if ok {
+		err = z.(zlib.Resetter).Reset(r, nil)
+	} else {
+		z, err = zlib.NewReader(r)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return z, func() { zlibs.Put(z) }, nil
+}
+
+// Decode returns body without its content codings, which a Content-Encoding
+// header names: at most limit bytes, and the beginning when body was cut. An
+// error says that body is not what the header says.
+func Decode(body []byte, contentEncoding string, limit int) ([]byte, error) {
+	applied := codings(contentEncoding)
+	if len(applied) == 0 || len(body) == 0 {
+		return body[:min(len(body), limit)], nil
+	}
+	plain, _, err := inflate(nil, body, applied, limit, true)
+	return plain, err
 }

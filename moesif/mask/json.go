@@ -3,9 +3,6 @@ package mask
 import (
 	"bytes"
 	"errors"
-	"io"
-	"strconv"
-	"unicode/utf8"
 
 	"github.com/gatemeter/gatemeter/moesif/scan"
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -15,35 +12,29 @@ import (
 // the batch around that, stay within what a decoder of the wire accepts.
 const bodyDepth = scan.MaxDepth - 12
 
-// ending says how a run over JSON ended.
-type ending uint8
-
-const (
-	notJSON   ending = iota // broken, nothing, or values that are no fields
-	oneValue                // one whole document
-	sequence                // several whole documents
-	beginning               // cut
-)
-
 // walk masks JSON. It is scratch space: one walk may serve many bodies, one
 // after the other.
 type walk struct {
-	path  path
-	bases []int  // of each open object and array: the length of the path outside it
-	hits  int    // masked values, in this run
-	text  []byte // what a string or a form's value stands for
-	inner *walk  // for JSON inside a string
-	level int    // how many strings this walk is inside of
+	path   path
+	bases  []int       // of each open object and array: the length of the path outside it
+	hits   int         // masked values, in this run
+	traits scan.Traits // of what this run has read
+	text   []byte      // what a string or a form's value stands for
+	inner  *walk       // for JSON inside a string
+	level  int         // how many strings this walk is inside of
 }
 
 // mostEmbedded bounds how many strings deep JSON inside of strings is followed.
 const mostEmbedded = 4
 
+// noPath is the base of an object in which no dotted name can match.
+const noPath = -1
+
 // json appends data to dst, with the values of masked fields replaced. data is
 // one JSON document, a sequence of them, or the beginning of either. Unless
-// scalars is said to be fine by kind, each document must be an object or array:
+// scalars are said to be fine by kind, each document must be an object or array:
 // anything else is plain text.
-func (w *walk) json(dst []byte, n *names, data []byte, k kind) ([]byte, ending) {
+func (w *walk) json(dst []byte, n *names, data []byte, k kind) ([]byte, shape) {
 	start := len(dst)
 	s := scan.NewDepth(data, bodyDepth)
 	w.hits = 0
@@ -57,17 +48,18 @@ func (w *walk) json(dst []byte, n *names, data []byte, k kind) ([]byte, ending) 
 		case errors.Is(err, scan.ErrCut):
 			return append(dst, data[done:]...), beginning
 		case err != nil:
-			return dst[:start], notJSON
+			return dst[:start], unreadable
 		}
 	}
 	dst = append(dst, data[done:]...)
+	w.traits = s.Traits()
 	switch documents {
 	case 0:
-		return dst[:start], notJSON
+		return dst[:start], unreadable
 	case 1:
-		return dst, oneValue
+		return dst, oneDocument
 	}
-	return dst, sequence
+	return dst, otherText
 }
 
 var errNoFields = errors.New("a value without fields")
@@ -77,9 +69,12 @@ var errNoFields = errors.New("a value without fields")
 // rest of data has been seen to hold no masked value.
 func (w *walk) document(dst []byte, n *names, s *scan.Scanner, data []byte, done int, k kind) ([]byte, int, error) {
 	w.path, w.bases = w.path[:0], w.bases[:0]
-	base := 0
+	want, base, below := scan.Keys|scan.EscapedStrings, noPath, noPath
+	if len(n.dotted) > 0 {
+		want, base, below = want|scan.Brackets, 0, 0
+	}
 	for {
-		t, err := s.Next()
+		t, err := s.Seek(want)
 		if err != nil {
 			switch t.Kind {
 			case scan.Key: // half a name says nothing
@@ -92,16 +87,15 @@ func (w *walk) document(dst []byte, n *names, s *scan.Scanner, data []byte, done
 		switch t.Kind {
 		case scan.BeginObject, scan.BeginArray:
 			w.bases = append(w.bases, base)
-			if len(n.dotted) > 0 {
-				base = len(w.path)
-			}
+			base = below
 		case scan.EndObject, scan.EndArray:
-			w.path = w.path[:base]
-			base = w.bases[len(w.bases)-1]
-			w.bases = w.bases[:len(w.bases)-1]
+			below = base
+			if last := len(w.bases) - 1; last >= 0 {
+				base, w.bases = w.bases[last], w.bases[:last]
+			}
 		case scan.Key:
-			w.path = w.key(base, s.Bytes(t))
-			if !n.masks(w.path, base) {
+			var masked bool
+			if masked, below = w.key(n, base, s.Bytes(t)); !masked {
 				continue
 			}
 			w.hits++
@@ -145,7 +139,7 @@ func (w *walk) embedded(dst []byte, n *names, data []byte, done int, t scan.Toke
 		w.inner = &walk{level: w.level + 1}
 	}
 	masked, end := w.inner.json(nil, n, w.text, kindOther)
-	if end == notJSON || w.inner.hits == 0 {
+	if end == unreadable || w.inner.hits == 0 {
 		return dst, done
 	}
 	w.hits++
@@ -153,101 +147,48 @@ func (w *walk) embedded(dst []byte, n *names, data []byte, done int, t scan.Toke
 	return wire.AppendString(dst, string(masked)), t.End
 }
 
-// key returns the path with the name that the literal raw spells behind base.
-func (w *walk) key(base int, raw []byte) path {
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return enter(w.path, base, raw[1:len(raw)-1])
+// key reports whether the field that the literal raw names, in an object whose
+// path has the length base, is to be masked; and the base of what is in it.
+func (w *walk) key(n *names, base int, raw []byte) (masked bool, below int) {
+	name := raw[1 : len(raw)-1]
+	if base == noPath && !n.mayBegin(name) {
+		return false, noPath
 	}
 	var room [64]byte
-	return enter(w.path, base, scan.AppendText(room[:0], raw))
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = scan.AppendText(room[:0], raw)
+	}
+	if base == noPath {
+		return n.masksName(name) || !isComparable(name), noPath
+	}
+	w.path = enter(w.path, base, name)
+	if below = noPath; n.leads(w.path) {
+		below = len(w.path)
+	}
+	return n.masks(w.path, base) || !isComparable(name), below
 }
 
-// embeddable reports whether data can be part of an event as it is: one JSON
-// document in UTF-8 that every decoder takes. Numbers that no float holds and
-// halves of surrogate pairs are JSON too, but would spoil the batch for some.
-func embeddable(data []byte) bool {
-	if !utf8.Valid(data) {
-		return false
-	}
-	escapes := bytes.Contains(data, []byte(`\u`))
-	s := scan.NewDepth(data, bodyDepth)
-	for {
-		t, err := s.Next()
-		if err != nil {
-			return errors.Is(err, io.EOF)
-		}
-		raw := s.Bytes(t)
-		switch t.Kind {
-		case scan.Number:
-			if !isFinite(raw) {
-				return false
-			}
-		case scan.String, scan.Key:
-			if escapes && hasHalfSurrogate(raw) {
-				return false
-			}
-		}
-	}
-}
-
-func isFinite(number []byte) bool {
-	const short, long = len("9e99"), 300
-	if len(number) <= short || len(number) < long && !bytes.ContainsAny(number, "eE") {
-		return true
-	}
-	_, err := strconv.ParseFloat(string(number), 64)
-	return err == nil
-}
-
-func hasHalfSurrogate(raw []byte) bool {
-	for i := bytes.IndexByte(raw, '\\'); i >= 0 && i < len(raw); {
-		if raw[i] != '\\' {
-			i++
-			continue
-		}
-		if raw[i+1] != 'u' {
-			i += 2
-			continue
-		}
-		switch surrogate(raw, i) {
-		case high:
-			if surrogate(raw, i+6) != low {
-				return true
-			}
-			i += 12
-		case low:
-			return true
-		default:
-			i += 6
-		}
-	}
-	return false
-}
-
-type half uint8
+// found is what became of a value that looks like JSON.
+type found uint8
 
 const (
-	neither half = iota
-	high
-	low
+	unmasked     found = iota // nothing in it is to be masked
+	maskedInside              // some of its fields
+	maskedWhole               // it cannot be read
 )
 
-// surrogate says which half of a pair the escape at raw[i] is.
-func surrogate(raw []byte, i int) half {
-	if i+6 > len(raw) || raw[i] != '\\' || raw[i+1] != 'u' || raw[i+2]|0x20 != 'd' {
-		return neither
+// inside masks JSON that is the value of a field elsewhere. cut says that it may
+// end too early.
+func (w *walk) inside(n *names, value []byte, cut bool) ([]byte, found) {
+	if w.inner == nil {
+		w.inner = &walk{level: w.level + 1}
 	}
-	switch c := raw[i+3] | 0x20; {
-	case c == '8', c == '9', c == 'a', c == 'b':
-		return high
-	case c >= 'c' && c <= 'f':
-		return low
+	masked, shape := w.inner.json(nil, n, value, kindOther)
+	switch {
+	case shape == unreadable || shape == beginning && !cut:
+		return []byte(Masked), maskedWhole
+	case w.inner.hits == 0 && shape != beginning:
+		return value, unmasked
 	}
-	return neither
-}
-
-// wholeOrCut is json for a body: only a body that was cut may end too early.
-func (w *walk) wholeOrCut(dst []byte, n *names, data []byte, k kind, cut bool) ([]byte, bool) {
-	dst, end := w.json(dst, n, data, k)
-	return dst, end == oneValue || end == sequence || end == beginning && cut
+	return masked, maskedInside
 }

@@ -19,6 +19,7 @@ func BenchmarkBody(b *testing.B) {
 		{"JSON with masks", "", []string{"password", "card"}, user},
 		{"JSON with dotted masks", "", []string{"password", "profile.card"}, user},
 		{"gzip JSON with masks", "gzip", []string{"password", "card"}, encode(b, "gzip", user)},
+		{"zstd JSON with masks", "zstd", []string{"password", "card"}, encode(b, "zstd", user)},
 		{"br JSON with masks", "br", []string{"password", "card"}, encode(b, "br", user)},
 		{"binary without masks", "", nil, append([]byte{0}, user...)},
 	} {

@@ -63,10 +63,7 @@ func (w *walk) part(form *multipart.Writer, n *names, part *multipart.Part) erro
 	case n.masksPart(part):
 		value = []byte(Masked)
 	case looksLikeJSON(value) || len(types) > 0 && !strings.HasPrefix(types[0], "text/plain"):
-		masked, ok := w.wholeOrCut(nil, n, value, kindOther, false)
-		if value = masked; !ok {
-			value = []byte(Masked)
-		}
+		value, _ = w.inside(n, value, false)
 	}
 	_, err = out.Write(value)
 	return err
@@ -78,6 +75,6 @@ func (w *walk) part(form *multipart.Writer, n *names, part *multipart.Part) erro
 func (n *names) masksPart(part *multipart.Part) bool {
 	name := part.FormName()
 	return name == "" || part.FileName() != "" || n.masksForm([]byte(name)) ||
-		strings.Contains(part.Header.Get("Content-Disposition"), "*") ||
+		strings.Contains(part.Header.Get("Content-Disposition"), "*") || strings.Contains(name, "=?") ||
 		part.Header.Get("Content-Transfer-Encoding") != ""
 }

@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,10 +14,15 @@ const Masked = "*****"
 type names struct {
 	plain  map[string]struct{} // match a field at any depth
 	dotted map[string]struct{} // match a path from the top
+	first  [256]bool           // the bytes that a field with a plain name may begin with, as it is written
 }
 
 func newNames(list []string) *names {
 	n := &names{plain: map[string]struct{}{}, dotted: map[string]struct{}{}}
+	n.first['\\'] = true // an escape may be any letter
+	for c := utf8.RuneSelf; c < len(n.first); c++ {
+		n.first[c] = true // some of these fold to ASCII
+	}
 	for _, name := range list {
 		name = string(fold(nil, strings.TrimSpace(name)))
 		switch {
@@ -25,12 +31,45 @@ func newNames(list []string) *names {
 			n.dotted[name] = struct{}{}
 		default:
 			n.plain[name] = struct{}{}
+			n.first[name[0]], n.first[upper(name[0])] = true, true
 		}
 	}
 	return n
 }
 
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		return c - 'a' + 'A'
+	}
+	return c
+}
+
 func (n *names) empty() bool { return n == nil || len(n.plain)+len(n.dotted) == 0 }
+
+// mayBegin is false when a field, its name spelled with or without escapes,
+// cannot have a plain name.
+func (n *names) mayBegin(name []byte) bool { return len(name) > 0 && n.first[name[0]] }
+
+// masksName reports whether a field with this name is to be masked at any depth.
+func (n *names) masksName(name []byte) bool {
+	var room [64]byte
+	_, masked := n.plain[string(fold(room[:0], name))]
+	return masked
+}
+
+// isComparable reports whether a name is UTF-8. In another encoding it may be any
+// of the masked ones: better to hide its value.
+func isComparable(name []byte) bool { return utf8.Valid(name) }
+
+// leads reports whether a dotted name may match below p.
+func (n *names) leads(p path) bool {
+	for name := range n.dotted {
+		if len(name) > len(p) && name[len(p)] == '.' && name[:len(p)] == string(p) {
+			return true
+		}
+	}
+	return false
+}
 
 // path is where a walk through a document stands: the folded names of the open
 // fields, with dots between them.
@@ -60,8 +99,12 @@ func (n *names) masks(p path, base int) bool {
 
 // masksForm reports whether a form field is to be masked. Its name may spell a
 // path, as user[password], user.password or users[0][password]: the field is
-// masked when any part of the path is, and list indexes do not count.
+// masked when any part of the path is, and list indexes do not count. A name that
+// cannot be compared with any counts as masked.
 func (n *names) masksForm(name []byte) bool {
+	if !isComparable(name) {
+		return true
+	}
 	var room [128]byte
 	folded := fold(room[:0], name)
 	if _, masked := n.plain[string(folded)]; masked {
@@ -74,7 +117,7 @@ func (n *names) masksForm(name []byte) bool {
 		for end < len(folded) && !isSeparator(folded[end]) {
 			end++
 		}
-		part := folded[:end]
+		part := bytes.TrimSpace(folded[:end]) // as some frameworks do
 		folded = folded[min(end+1, len(folded)):]
 		if len(part) == 0 {
 			continue

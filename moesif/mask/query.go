@@ -1,6 +1,10 @@
 package mask
 
-import "strings"
+import (
+	"bytes"
+	"net/url"
+	"strings"
+)
 
 // DefaultQuery are the query parameters that carry credentials, whatever the API.
 var DefaultQuery = []string{
@@ -19,8 +23,8 @@ type Query struct{ names *names }
 func NewQuery(list []string) *Query { return &Query{names: newNames(list)} }
 
 // URI returns uri with the values of masked parameters replaced, in its query and
-// in its fragment, and with a password before its host replaced. It allocates
-// only when something is.
+// in its fragment, and with a password before its host replaced. JSON in other
+// values is masked inside. It allocates only when there is something to mask.
 func (q *Query) URI(uri string) string {
 	if q == nil {
 		return uri
@@ -33,21 +37,17 @@ func (q *Query) URI(uri string) string {
 	var out strings.Builder
 	done := 0 // uri[:done] is in out, once something was masked
 	for i := start + 1; i < len(uri); {
-		end := i + len(uri[i:])
-		if n := strings.IndexAny(uri[i:], "&;?#"); n >= 0 {
-			end = i + n
-		}
+		end := i + indexAny(uri[i:], "&;?#")
 		name, value, _ := strings.Cut(uri[i:end], "=")
-		if value != "" && q.masks(name) {
+		if value != "" {
 			// To some readers a semicolon or question mark is part of the value.
-			if n := strings.IndexAny(uri[i:], "&#"); n >= 0 {
-				end = i + n
-			} else {
-				end = len(uri)
+			behind := i + indexAny(uri[i:], "&#")
+			value = uri[i+len(name)+1 : behind]
+			if masked := q.value(name, value); masked != value {
+				out.WriteString(uri[done : i+len(name)+1])
+				out.WriteString(masked)
+				done, end = behind, behind
 			}
-			out.WriteString(uri[done : i+len(name)+1])
-			out.WriteString(Masked)
-			done = end
 		}
 		i = end + 1
 	}
@@ -56,6 +56,37 @@ func (q *Query) URI(uri string) string {
 	}
 	out.WriteString(uri[done:])
 	return out.String()
+}
+
+// indexAny is strings.IndexAny, but the length of s when there is none.
+func indexAny(s, chars string) int {
+	if n := strings.IndexAny(s, chars); n >= 0 {
+		return n
+	}
+	return len(s)
+}
+
+// value returns what may be sent of a parameter's value.
+func (q *Query) value(name, value string) string {
+	if q.masks(name) {
+		return Masked
+	}
+	if !strings.ContainsRune("{[%+ ", rune(value[0])) {
+		return value
+	}
+	plain := unescape(nil, value)
+	if !looksLikeJSON(plain) || !bytes.ContainsAny(plain, `{"`) {
+		return value // [1 TO 2] has no fields
+	}
+	var w walk
+	masked, found := w.inside(q.names, plain, false)
+	if found == maskedInside {
+		return url.QueryEscape(string(masked))
+	}
+	if found == maskedWhole {
+		return Masked
+	}
+	return value
 }
 
 func (q *Query) masks(name string) bool {

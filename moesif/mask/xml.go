@@ -13,11 +13,13 @@ type element struct {
 	name xml.Name
 	base int  // length of the path outside it
 	hide bool // its content is not written, nor that of its children
+	mute bool // its text is not written any more
 }
 
 // document is an XML document while it is masked.
 type document struct {
 	names *names
+	walk  *walk // for JSON inside of text
 	out   bytes.Buffer
 	open  []element
 	path  path
@@ -27,10 +29,10 @@ type document struct {
 // xmlDocument appends the XML document data to dst, with the content and the
 // attributes of masked elements, and masked attributes, replaced. Names are
 // local names; a dotted mask may leave out the root element. Comments and
-// processing instructions are left out. It is false when data is not well formed
-// or declares a document type.
-func xmlDocument(dst []byte, n *names, data []byte) ([]byte, bool) {
-	d := document{names: n, out: *bytes.NewBuffer(dst)}
+// processing instructions are left out; JSON in text and in attributes is masked
+// inside. It is false when data is not well formed or declares a document type.
+func (w *walk) xml(dst []byte, n *names, data []byte) ([]byte, bool) {
+	d := document{names: n, walk: w, out: *bytes.NewBuffer(dst)}
 	r := xml.NewDecoder(bytes.NewReader(data))
 	elements := 0
 	for {
@@ -52,7 +54,7 @@ func xmlDocument(dst []byte, n *names, data []byte) ([]byte, bool) {
 				return dst, false
 			}
 		case xml.CharData:
-			d.text(raw)
+			d.text(raw, token)
 		case xml.Directive:
 			return dst, false
 		}
@@ -65,9 +67,25 @@ func xmlDocument(dst []byte, n *names, data []byte) ([]byte, bool) {
 
 func (d *document) hidden() bool { return len(d.open) > 0 && d.open[len(d.open)-1].hide }
 
-func (d *document) text(raw []byte) {
-	if len(d.open) > 0 && !d.hidden() {
+// text writes a piece of an element's text, given as it is written and as it is
+// read. Behind JSON that cannot be read there may be more of it.
+func (d *document) text(raw, plain []byte) {
+	if len(d.open) == 0 || d.hidden() || d.open[len(d.open)-1].mute {
+		return
+	}
+	if !looksLikeJSON(plain) {
 		d.out.Write(raw)
+		return
+	}
+	masked, found := d.walk.inside(d.names, plain, false)
+	switch found {
+	case unmasked:
+		d.out.Write(raw)
+	case maskedInside:
+		xmlEscape(&d.out, string(masked))
+	case maskedWhole:
+		d.out.WriteString(Masked)
+		d.open[len(d.open)-1].mute = true
 	}
 }
 
@@ -114,10 +132,12 @@ func (d *document) tag(t xml.StartElement, masked bool) {
 		d.out.WriteString(`="`)
 		d.path = enter(d.path, base, a.Name.Local)
 		if masked || d.masks(base) {
-			d.out.WriteString(Masked)
-		} else {
-			xmlEscape(&d.out, a.Value)
+			a.Value = Masked
+		} else if looksLikeJSON([]byte(a.Value)) {
+			inside, _ := d.walk.inside(d.names, []byte(a.Value), false)
+			a.Value = string(inside)
 		}
+		xmlEscape(&d.out, a.Value)
 		d.out.WriteByte('"')
 	}
 	d.path = d.path[:base]

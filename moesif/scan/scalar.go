@@ -5,30 +5,52 @@ import (
 	"math/bits"
 )
 
-func (s *Scanner) literal(kind Kind, word string) (Token, error) {
-	rest := s.data[s.pos:]
-	for i := 0; i < len(word); i++ {
-		if i == len(rest) {
-			return Token{kind, s.pos, len(s.data)}, ErrCut
-		}
-		if rest[i] != word[i] {
-			return s.broken("expected " + word)
-		}
+// space returns the index of the first byte at or after i that is no white
+// space, or len(d).
+func space(d []byte, i int) int {
+	if i < len(d) && d[i] > ' ' {
+		return i
 	}
-	s.pos += len(word)
-	return Token{kind, s.pos - len(word), s.pos}, nil
+	return spaces(d, i)
 }
 
-// number reads -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-func (s *Scanner) number() (Token, error) {
-	d, i := s.data, s.pos
+func spaces(d []byte, i int) int {
+	for i < len(d) && isSpace(d[i]) {
+		i++
+		for i+8 <= len(d) && binary.LittleEndian.Uint64(d[i:]) == ones*' ' {
+			i += 8 // indentation
+		}
+	}
+	return i
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+// literal explains why what begins at i as word does is not word.
+func (s *Scanner) literal(i int, kind Kind, word string) (Token, error) {
+	rest := s.data[i:]
+	for j := range len(word) {
+		if j == len(rest) {
+			return Token{kind, i, len(s.data)}, ErrCut
+		}
+		if rest[j] != word[j] {
+			break
+		}
+	}
+	return Token{Start: i, End: i}, &SyntaxError{Offset: i, Problem: "expected " + word}
+}
+
+// number reads -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? at i. It returns
+// the end, or where a digit is missing.
+func (s *Scanner) number(i int) (int, bool) {
+	d, start := s.data, i
 	if d[i] == '-' {
 		i++
 	}
 	whole := i
 	i = digits(d, i)
 	if i == whole {
-		return s.digitMissing(i)
+		return i, false
 	}
 	if d[whole] == '0' {
 		i = whole + 1 // what follows a leading zero is another token
@@ -36,82 +58,93 @@ func (s *Scanner) number() (Token, error) {
 	if i < len(d) && d[i] == '.' {
 		n := digits(d, i+1)
 		if n == i+1 {
-			return s.digitMissing(n)
+			return n, false
 		}
 		i = n
 	}
-	if i < len(d) && (d[i] == 'e' || d[i] == 'E') {
+	if i < len(d) && d[i]|0x20 == 'e' {
 		i++
 		if i < len(d) && (d[i] == '+' || d[i] == '-') {
 			i++
 		}
 		n := digits(d, i)
 		if n == i {
-			return s.digitMissing(i)
+			return i, false
 		}
-		i = n
+		s.traits |= WideNumbers
+		return n, true
 	}
-	t := Token{Number, s.pos, i}
-	s.pos = i
-	return t, nil
+	if i-start >= wideNumber {
+		s.traits |= WideNumbers
+	}
+	return i, true
 }
 
 func digits(d []byte, i int) int {
-	for i < len(d) && '0' <= d[i] && d[i] <= '9' {
+	for i < len(d) && d[i]-'0' <= 9 {
 		i++
 	}
 	return i
 }
 
-func (s *Scanner) digitMissing(i int) (Token, error) {
+// digitMissing is the error of a number that begins at start and needs a digit
+// at i.
+func (s *Scanner) digitMissing(start, i int) (Token, error) {
 	if i == len(s.data) {
-		return Token{Number, s.pos, i}, ErrCut
+		return Token{Number, start, i}, ErrCut
 	}
-	return Token{Number, s.pos, i}, &SyntaxError{Offset: i, Problem: "expected a digit"}
+	return Token{Number, start, i}, &SyntaxError{Offset: i, Problem: "expected a digit"}
 }
 
-// text reads a string or key, quotes included.
-func (s *Scanner) text(kind Kind) (Token, error) {
-	d, start := s.data, s.pos
-	for i := start + 1; ; {
-		i = special(d, i)
-		if i >= len(d) {
-			return Token{kind, start, len(d)}, ErrCut
+// text reads on in a string or key from i. It returns
+// the end behind the quote, and whether there was a backslash at or after i.
+func (s *Scanner) text(i int) (end int, escaped bool, err error) {
+	d := s.data
+	for {
+		var x uint64
+		if i, x = special(d, i); i >= len(d) {
+			s.bytes |= x
+			return len(d), escaped, ErrCut
 		}
+		s.bytes |= x
 		switch d[i] {
 		case '"':
-			s.pos = i + 1
-			return Token{kind, start, i + 1}, nil
+			return i + 1, escaped, nil
 		case '\\':
 			n, ok := escape(d, i)
 			if !ok {
-				return Token{kind, start, i}, &SyntaxError{Offset: i, Problem: "unknown escape in a string"}
+				return i, escaped, &SyntaxError{Offset: i, Problem: "unknown escape in a string"}
 			}
-			i = n
+			if n > i+3 && d[i+2]|0x20 == 'd' && d[i+3] >= '8' {
+				s.traits |= Surrogates
+			}
+			i, escaped = n, true
 		default:
-			return Token{kind, start, i}, &SyntaxError{Offset: i, Problem: "control character in a string"}
+			return i, escaped, &SyntaxError{Offset: i, Problem: "control character in a string"}
 		}
 	}
 }
 
 // special returns the index of the first byte at or after i that does not stand
-// for itself in a string, or len(d). It looks at eight bytes at a time.
-func special(d []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
+// for itself in a string, or len(d), and all bytes up to there, or-ed. It looks
+// at eight bytes at a time.
+func special(d []byte, i int) (int, uint64) {
+	var seen uint64
 	for ; i+8 <= len(d); i += 8 {
 		x := binary.LittleEndian.Uint64(d[i:])
-		quote, slash := x^(ones*'"'), x^(ones*'\\')
-		found := ((quote-ones)&^quote | (slash-ones)&^slash | (x-ones*0x20)&^x) & highs
-		if found != 0 {
-			return i + bits.TrailingZeros64(found)/8
+		seen |= x
+		if found := specials(x); found != 0 {
+			return i + bits.TrailingZeros64(found)/8, seen
 		}
 	}
 	for ; i < len(d); i++ {
-		if c := d[i]; c == '"' || c == '\\' || c < 0x20 {
-			return i
+		c := d[i]
+		seen |= uint64(c)
+		if c == '"' || c == '\\' || c < 0x20 {
+			return i, seen
 		}
 	}
-	return i
+	return i, seen
 }
 
 // escape returns the index behind the escape that starts at d[i]; len(d) when it

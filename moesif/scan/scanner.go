@@ -9,7 +9,6 @@ package scan
 import (
 	"errors"
 	"fmt"
-	"io"
 )
 
 // MaxDepth is how deeply objects and arrays may be nested.
@@ -93,8 +92,10 @@ type Scanner struct {
 	pos    int
 	depth  int
 	limit  int
+	bytes  uint64                // of strings and their neighbours, or-ed
+	object [MaxDepth / 64]uint64 // bit d is set when the container that holds depth d+1 is an object
 	state  state
-	object [MaxDepth / 64]uint64 // bit d is set when the container at depth d is an object
+	traits Traits
 }
 
 // New returns a scanner over data, which it reads but never changes.
@@ -115,53 +116,7 @@ func (s *Scanner) Bytes(t Token) []byte { return s.data[t.Start:t.End:t.End] }
 // io.EOF; ErrCut when the input ends before the document does, together with the
 // unfinished token if the cut goes through one (its End is the end of the
 // input); a *SyntaxError when the document is broken.
-func (s *Scanner) Next() (Token, error) {
-	s.space()
-	if s.pos == len(s.data) {
-		return s.finish()
-	}
-	c := s.data[s.pos]
-	switch s.state {
-	case atEnd:
-		return s.broken("more data after the end of the document")
-	case afterValue:
-		if c == '}' || c == ']' {
-			return s.end(c)
-		}
-		if c != ',' {
-			return s.broken("expected a comma or the end of the object or array")
-		}
-		s.pos++
-		s.space()
-		if s.pos == len(s.data) {
-			return s.here(), ErrCut
-		}
-		if s.inObject() {
-			return s.key()
-		}
-		return s.value()
-	case atFirstKey:
-		if c == '}' {
-			return s.end(c)
-		}
-		return s.key()
-	case afterKey:
-		if c != ':' {
-			return s.broken("expected a colon after the key")
-		}
-		s.pos++
-		s.space()
-		if s.pos == len(s.data) {
-			return s.here(), ErrCut
-		}
-		return s.value()
-	case atFirstValue:
-		if c == ']' {
-			return s.end(c)
-		}
-	}
-	return s.value()
-}
+func (s *Scanner) Next() (Token, error) { return s.run(everything, 0) }
 
 // Skip returns the next value whole, objects and arrays included: the Kind is
 // that of its first token. Where an array or object ends instead, that token is
@@ -180,14 +135,9 @@ func (s *Scanner) Rest(t Token) (Token, error) {
 	if t.Kind != BeginObject && t.Kind != BeginArray {
 		return t, nil
 	}
-	for outer := s.depth - 1; s.depth > outer; {
-		if _, err := s.Next(); err != nil {
-			t.End = s.pos
-			return t, err
-		}
-	}
+	_, err := s.run(nothing, s.depth-1)
 	t.End = s.pos
-	return t, nil
+	return t, err
 }
 
 // More reports whether a document begins at the scanner's place, past white
@@ -195,8 +145,8 @@ func (s *Scanner) Rest(t Token) (Token, error) {
 // first one; behind a whole document the next. It is for inputs that are
 // sequences of documents: NDJSON, RFC 7464.
 func (s *Scanner) More() bool {
-	for s.pos < len(s.data) && (isSpace(s.data[s.pos]) || s.data[s.pos] == recordSeparator) {
-		s.pos++
+	for s.pos = space(s.data, s.pos); s.pos < len(s.data) && s.data[s.pos] == recordSeparator; s.pos = space(s.data, s.pos+1) {
+		s.traits |= Separators
 	}
 	if s.pos == len(s.data) || s.depth > 0 {
 		return false
@@ -207,104 +157,8 @@ func (s *Scanner) More() bool {
 
 const recordSeparator = 0x1e
 
-func (s *Scanner) finish() (Token, error) {
-	if s.state == atEnd {
-		return s.here(), io.EOF
-	}
-	return s.here(), ErrCut
-}
-
-func (s *Scanner) here() Token { return Token{Start: s.pos, End: s.pos} }
-
-func (s *Scanner) broken(problem string) (Token, error) {
-	return s.here(), &SyntaxError{Offset: s.pos, Problem: problem}
-}
-
-func (s *Scanner) space() {
-	for s.pos < len(s.data) && isSpace(s.data[s.pos]) {
-		s.pos++
-	}
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
-func (s *Scanner) inObject() bool {
-	d := s.depth - 1
+// inObject reports whether the innermost of depth open containers is an object.
+func (s *Scanner) inObject(depth int) bool {
+	d := depth - 1
 	return s.object[d/64]&(1<<(d%64)) != 0
-}
-
-func (s *Scanner) begin(kind Kind, next state) (Token, error) {
-	if s.depth >= s.limit {
-		return s.broken(fmt.Sprintf("nested more than %d levels deep", s.limit))
-	}
-	d := s.depth
-	if kind == BeginObject {
-		s.object[d/64] |= 1 << (d % 64)
-	} else {
-		s.object[d/64] &^= 1 << (d % 64)
-	}
-	s.depth++
-	s.state = next
-	s.pos++
-	return Token{kind, s.pos - 1, s.pos}, nil
-}
-
-func (s *Scanner) end(c byte) (Token, error) {
-	kind := EndArray
-	if s.inObject() {
-		kind = EndObject
-	}
-	if (kind == EndObject) != (c == '}') {
-		return s.broken("an object must end with } and an array with ]")
-	}
-	s.depth--
-	s.pos++
-	s.valueDone()
-	return Token{kind, s.pos - 1, s.pos}, nil
-}
-
-func (s *Scanner) valueDone() {
-	s.state = afterValue
-	if s.depth == 0 {
-		s.state = atEnd
-	}
-}
-
-func (s *Scanner) key() (Token, error) {
-	if s.data[s.pos] != '"' {
-		return s.broken("expected a key in double quotes")
-	}
-	t, err := s.text(Key)
-	if err == nil {
-		s.state = afterKey
-	}
-	return t, err
-}
-
-func (s *Scanner) value() (Token, error) {
-	var t Token
-	var err error
-	switch c := s.data[s.pos]; c {
-	case '{':
-		return s.begin(BeginObject, atFirstKey)
-	case '[':
-		return s.begin(BeginArray, atFirstValue)
-	case '"':
-		t, err = s.text(String)
-	case 't':
-		t, err = s.literal(True, "true")
-	case 'f':
-		t, err = s.literal(False, "false")
-	case 'n':
-		t, err = s.literal(Null, "null")
-	default:
-		if c != '-' && (c < '0' || c > '9') {
-			return s.broken("expected a value")
-		}
-		t, err = s.number()
-	}
-	if err == nil {
-		s.valueDone()
-	}
-	return t, err
 }

@@ -121,10 +121,14 @@ func TestNestingIsBounded(t *testing.T) {
 	if !Valid(nested(MaxDepth)) || Valid(nested(MaxDepth+1)) {
 		t.Error("the bound is not MaxDepth")
 	}
-	if !ValidDepth(nested(3), 3) || ValidDepth(nested(4), 3) {
+	valid := func(b []byte, depth int) bool {
+		_, ok := Inspect(b, depth)
+		return ok
+	}
+	if !valid(nested(3), 3) || valid(nested(4), 3) {
 		t.Error("the bound is not the one asked for")
 	}
-	if ValidDepth(nested(MaxDepth+1), MaxDepth+100) {
+	if valid(nested(MaxDepth+1), MaxDepth+100) {
 		t.Error("a bound above MaxDepth was accepted")
 	}
 	mixed := []byte(strings.Repeat(`{"a":[`, MaxDepth/2) + strings.Repeat(`]}`, MaxDepth/2))
@@ -208,6 +212,10 @@ func FuzzScanner(f *testing.F) {
 			t.Fatalf("valid for encoding/json, not here: %q", data)
 		}
 		checkSplit(t, data)
+		for _, want := range wants {
+			checkSeek(t, data, want)
+		}
+		checkTraits(t, data)
 	})
 }
 
@@ -223,7 +231,12 @@ func checkText(t *testing.T, raw []byte) {
 		t.Fatalf("%s: got %q, want %q", raw, got, want)
 	}
 	for end := 1; end < len(raw); end++ {
-		AppendText(nil, raw[:end]) // the beginning of a literal is fine too
+		// The beginning of a literal gives the beginning of the text, but for half
+		// of a pair.
+		got := strings.TrimSuffix(string(AppendText(nil, raw[:end])), "\ufffd")
+		if !strings.HasPrefix(want, got) {
+			t.Fatalf("%s: the beginning gives %q, all of it %q", raw[:end], got, want)
+		}
 	}
 }
 

@@ -87,10 +87,14 @@ func (r *reader) into(dst any, t scan.Token, name string) error {
 // anyJSON takes any JSON value, not only objects.
 type anyJSON json.RawMessage
 
-// mapInto reads an object with values of one type. It is never nil afterwards.
+// mapInto reads an object with values of one type. It is never nil afterwards. A
+// null is no value: a customer's rate would be 0 by it.
 func mapInto[V any](r *reader, dst *map[string]V, t scan.Token, name string) error {
 	*dst = map[string]V{}
 	return r.members(t, name, func(key []byte, t scan.Token) error {
+		if t.Kind == scan.Null {
+			return r.skip(t)
+		}
 		k := string(key)
 		var v V
 		err := r.into(&v, t, name+"."+k)

@@ -51,9 +51,12 @@ func TestGovernanceDocumentsSurviveTheWire(t *testing.T) {
 }
 
 func TestGovernanceDocumentsAreReadTolerantly(t *testing.T) {
-	c, err := DecodeAppConfig([]byte(`{"user_rules":null,"company_rules":{"a":[{"rules":7,"values":{"0":5}}],"b":null},"user_sample_rate":{"u":"20"},"new":[]}`))
+	c, err := DecodeAppConfig([]byte(`{"user_rules":null,"company_rules":{"a":[{"rules":7,"values":{"0":5}}],"b":null},"user_sample_rate":{"u":"20","v":null},"new":[]}`))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, given := c.UserSampleRate["v"]; given {
+		t.Error("null became a rate of 0")
 	}
 	if c.SampleRate != 100 || c.UserSampleRate["u"] != 20 || !reflect.DeepEqual(c.CompanyRules["a"], []RuleRef{{"7", map[string]string{"0": "5"}}}) {
 		t.Errorf("got %+v", c)
