@@ -45,78 +45,103 @@ func (i Identity) IsNone() bool { return i.UserID == "" && i.CompanyID == "" }
 // Identify finds the caller of r. The first header of UserHeaders that is
 // present is used, whether or not an id comes out of it (KrakenD v3, 0.1).
 func (s *Sources) Identify(r *Request) Identity {
-	tokens := tokens{request: r}
-	user, userVerified := s.user(r, &tokens)
-	company, companyVerified := s.company(r, &tokens)
+	t := tokens{request: r}
+	defer t.done()
+	user := s.user(r, &t)
+	company := s.company(r, &t)
 	return Identity{
-		UserID:    user,
-		CompanyID: company,
-		Verified: (user != "" || company != "") &&
-			(user == "" || userVerified) && (company == "" || companyVerified),
+		UserID:    user.id,
+		CompanyID: company.id,
+		Verified: (user.id != "" || company.id != "") &&
+			(user.id == "" || user.validated) && (company.id == "" || company.validated),
 	}
 }
 
-func (s *Sources) user(r *Request, t *tokens) (id string, verified bool) {
+// finding is an id, and how it was found; or why there is none.
+type finding struct {
+	id        string
+	how       how
+	header    string // where it was looked for; "" when in no header
+	validated bool   // in claims that somebody else has validated
+}
+
+// in returns f as found in a header.
+func (f finding) in(header string) finding {
+	f.header = header
+	return f
+}
+
+func (s *Sources) user(r *Request, t *tokens) finding {
 	for _, name := range s.UserHeaders {
 		value, ok := Header(r.Headers, name)
 		if !ok {
 			continue
 		}
 		if name != "Authorization" {
-			return fromHeader(value, s.UserClaim, t)
+			return fromHeader(value, s.UserClaim, t).in(name)
 		}
 		scheme, credentials := splitScheme(value)
 		if strings.EqualFold(scheme, "Basic") {
-			return basicUser(credentials), false
+			return finding{id: basicUser(credentials), how: basicName}.in(name)
 		}
 		if r.Claims == nil && !strings.EqualFold(scheme, "Bearer") {
-			return "", false
+			return finding{how: noScheme}.in(name)
 		}
-		return t.claim(credentials, s.UserClaim)
+		return t.claim(credentials, s.UserClaim).in(name)
 	}
 	// A validated token may have come in a cookie.
 	if r.Claims != nil && slices.Contains(s.UserHeaders, "Authorization") {
 		return t.claim("", s.UserClaim)
 	}
-	return "", false
+	return finding{how: absent}
 }
 
 // fromHeader reads a header that is not Authorization: its value is the id,
 // except that a whole token is never one.
-func fromHeader(value, claim string, t *tokens) (id string, verified bool) {
+func fromHeader(value, claim string, t *tokens) finding {
 	token, ok := bearer(value)
-	if ok && (t.request.Claims != nil || t.read(token) != nil) {
+	if ok && (t.request.Claims != nil || isObject(t.read(token))) {
 		return t.claim(token, claim)
 	}
-	return value, false
+	return finding{id: value, how: headerValue}
 }
 
-func (s *Sources) company(r *Request, t *tokens) (id string, verified bool) {
+func (s *Sources) company(r *Request, t *tokens) finding {
 	switch {
 	case s.CompanyHeader != "":
-		id, _ = Header(r.Headers, s.CompanyHeader)
-		return id, false
+		id, ok := Header(r.Headers, s.CompanyHeader)
+		if !ok {
+			return finding{how: absent}
+		}
+		return finding{id: id, how: headerValue}.in(s.CompanyHeader)
 	case s.CompanyQuery != "":
-		return query(r.RawQuery, s.CompanyQuery), false
+		id, ok := Query(r.RawQuery, s.CompanyQuery)
+		if !ok {
+			return finding{how: absent}
+		}
+		return finding{id: id, how: queryValue}
 	case s.CompanyClaim != "":
-		return t.claim(s.companyToken(r), s.CompanyClaim)
+		header, token := s.companyToken(r)
+		return t.claim(token, s.CompanyClaim).in(header)
 	}
-	return "", false
+	return finding{how: absent}
 }
 
 // companyToken is the token of the first user header that holds one, else of
 // Authorization, else "".
-func (s *Sources) companyToken(r *Request) string {
+func (s *Sources) companyToken(r *Request) (header, token string) {
 	for _, name := range s.UserHeaders {
 		if value, ok := Header(r.Headers, name); ok {
 			if token, ok := bearer(value); ok {
-				return token
+				return name, token
 			}
 		}
 	}
 	value, _ := Header(r.Headers, "Authorization")
-	token, _ := bearer(value)
-	return token
+	if token, ok := bearer(value); ok {
+		return "Authorization", token
+	}
+	return "", ""
 }
 
 // Header returns the first value of the named header; name is in canonical form.
@@ -129,9 +154,9 @@ func Header(h wire.Headers, name string) (value string, present bool) {
 	return "", false
 }
 
-// query returns the first value of a query parameter. Pairs with a semicolon or
-// a bad escape do not count (KrakenD v3, 9).
-func query(raw, name string) string {
+// Query returns the first value of a query parameter, and whether there is one.
+// Pairs with a semicolon or a bad escape do not count (KrakenD v3, 9).
+func Query(raw, name string) (value string, present bool) {
 	for raw != "" {
 		var pair string
 		pair, raw, _ = strings.Cut(raw, "&")
@@ -139,12 +164,12 @@ func query(raw, name string) string {
 			continue
 		}
 		key, value, _ := strings.Cut(pair, "=")
-		if key, err := url.QueryUnescape(key); err != nil || key != name {
+		if key, err := url.QueryUnescape(key); err != nil || key != name || pair == "" {
 			continue
 		}
 		if value, err := url.QueryUnescape(value); err == nil {
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
 }

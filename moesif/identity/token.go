@@ -2,8 +2,8 @@ package identity
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"strings"
+	"sync"
 )
 
 // maxToken bounds, in bytes, the credentials that are looked into.
@@ -13,32 +13,69 @@ const maxToken = 64 << 10
 type tokens struct {
 	request *Request
 	token   string
-	claims  map[string]any
+	claims  []byte // as token holds them, not looked at yet; nil when it is malformed
+	room    *room  // what claims lie in; nil until a token is read
+}
+
+// room holds the claims of a usual token.
+type room [1024]byte
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
+
+// done gives the room back: no claims are read any more.
+func (t *tokens) done() {
+	if t.room != nil {
+		rooms.Put(t.room)
+	}
 }
 
 // claim returns the claim at path: out of the validated claims where there are
 // some, else out of the token.
-func (t *tokens) claim(token, path string) (id string, verified bool) {
+func (t *tokens) claim(token, path string) finding {
 	if t.request.Claims != nil {
-		return stringClaim(t.request.Claims, path), true
+		value, found := lookup(t.request.Claims, path)
+		id, isString := value.(string)
+		return finding{id: id, how: claimed(found, isString), validated: true}
 	}
-	return stringClaim(t.read(token), path), false
+	if token == "" {
+		return finding{how: noToken}
+	}
+	value, found, ok := find(t.read(token), path)
+	if !ok {
+		return finding{how: badToken}
+	}
+	id, isString := asString(value)
+	return finding{id: id, how: claimed(found, isString)}
 }
 
-// read returns the claims of a token, nil when it has none.
-func (t *tokens) read(token string) map[string]any {
+func claimed(found, isString bool) how {
+	switch {
+	case !found:
+		return noClaim
+	case !isString:
+		return noString
+	}
+	return claimValue
+}
+
+// read returns what a token holds as its claims, nil when it is malformed.
+func (t *tokens) read(token string) []byte {
 	if token == "" {
 		return nil
 	}
+	if t.room == nil {
+		t.room = rooms.Get().(*room)
+	}
 	if token != t.token {
-		t.token, t.claims = token, payload(token)
+		t.token, t.claims = token, payload(t.room[:0], token)
 	}
 	return t.claims
 }
 
 // payload decodes the claims of a signed token in compact form (RFC 7515, 3.1),
-// without looking at its signature. A malformed token gives nil.
-func payload(token string) map[string]any {
+// in room if they fit, without looking at its signature. A malformed token gives
+// nil.
+func payload(room []byte, token string) []byte {
 	if len(token) > maxToken {
 		return nil
 	}
@@ -50,40 +87,17 @@ func payload(token string) map[string]any {
 	if !ok || strings.Contains(signature, ".") {
 		return nil
 	}
-	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(body, "="))
+	body = strings.TrimRight(body, "=")
+	if size := base64.RawURLEncoding.DecodedLen(len(body)); size <= cap(room) {
+		room = room[:size]
+	} else {
+		room = make([]byte, size)
+	}
+	n, err := base64.RawURLEncoding.Decode(room, []byte(body))
 	if err != nil {
 		return nil
 	}
-	var claims map[string]any
-	if json.Unmarshal(text, &claims) != nil {
-		return nil
-	}
-	return claims
-}
-
-// stringClaim returns the string at path. A dot walks into nested objects, but
-// the longest literal key that contains the dot is looked up first, at every
-// level. What is not a string, or not there, is "".
-func stringClaim(claims map[string]any, path string) string {
-	value, _ := lookup(claims, path)
-	id, _ := value.(string)
-	return id
-}
-
-func lookup(claims map[string]any, path string) (value any, found bool) {
-	if value, found = claims[path]; found {
-		return value, true
-	}
-	for end := strings.LastIndexByte(path, '.'); end > 0; end = strings.LastIndexByte(path[:end], '.') {
-		inner, ok := claims[path[:end]].(map[string]any)
-		if !ok {
-			continue
-		}
-		if value, found = lookup(inner, path[end+1:]); found {
-			return value, true
-		}
-	}
-	return nil, false
+	return room[:n]
 }
 
 // splitScheme parts "Bearer xyz" into its scheme and its credentials. A value
