@@ -4,11 +4,10 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/gatemeter/gatemeter/moesif"
@@ -35,12 +34,13 @@ func Compile(expression string) (moesif.Predicate, error) {
 	}
 	ast, issues := env.Compile(expression)
 	if issues.Err() != nil {
-		return nil, asOneLine(issues)
+		return nil, explain(env, issues)
 	}
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("the expression gives %s: it must give true or false", cel.FormatCELType(t))
 	}
-	program, err := env.Program(ast, cel.CostLimit(maxCost))
+	// To optimize is to compile constant regexps once, not at each evaluation.
+	program, err := env.Program(ast, append(limit(env, ast), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		return nil, err
 	}
@@ -53,15 +53,34 @@ func Compile(expression string) (moesif.Predicate, error) {
 	}, nil
 }
 
-// asOneLine names every mistake with the column it stands at, counted from 1.
-func asOneLine(issues *cel.Issues) error {
-	var mistakes []string
-	for _, e := range issues.Errors() {
-		at := fmt.Sprintf("column %d", e.Location.Column()+1)
-		if line := e.Location.Line(); line > 1 {
-			at = fmt.Sprintf("line %d, %s", line, at)
-		}
-		mistakes = append(mistakes, strings.ReplaceAll(e.Message, "\n", " ")+" ("+at+")")
+// limit bounds the work of an evaluation. To count it costs as much as the work
+// itself, so it is counted only where an expression could do too much of it.
+func limit(env *cel.Env, ast *cel.Ast) []cel.ProgramOption {
+	if most, err := env.EstimateCost(ast, sizes{}); err == nil && most.Max <= maxCost {
+		return nil
 	}
-	return errors.New(strings.Join(mistakes, "; "))
+	return []cel.ProgramOption{cel.CostLimit(maxCost)}
+}
+
+// sizes bounds the variables, for estimates. Lists, maps and bodies are left
+// open: what walks them is counted.
+type sizes struct{}
+
+// maxText bounds, in bytes, what net/http lets into a request's head.
+const maxText = 1 << 20
+
+// EstimateSize is part of cost.Estimator.
+func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
+	if path := node.Path(); len(path) == 1 {
+		switch path[0] {
+		case "req_method", "req_path", "now":
+			return &cost.SizeEstimate{Max: maxText}
+		}
+	}
+	return nil
+}
+
+// EstimateCallCost is part of cost.Estimator: functions cost what CEL says.
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
 }

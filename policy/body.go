@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/gatemeter/gatemeter/moesif/mask"
+	"github.com/gatemeter/gatemeter/moesif/wire"
+)
+
+// maxDecoded bounds, in bytes, what a compressed body may become.
+const maxDecoded = 1 << 20
+
+// text returns a body as an expression reads it: without its content codings, in
+// UTF-8. It is "" when there is none, or when it cannot be decoded.
+func text(body []byte, headers wire.Headers) string {
+	encoding, _ := field(headers, "Content-Encoding")
+	plain, err := mask.Decode(body, encoding, maxDecoded)
+	if err != nil {
+		return ""
+	}
+	return strings.ToValidUTF8(string(plain), "\ufffd")
+}
+
+// object returns the JSON object that a body is, an empty one when it is
+// anything else, or not all there. Whole numbers are ints, others doubles.
+func object(body []byte, headers wire.Headers) map[string]any {
+	d := json.NewDecoder(strings.NewReader(text(body, headers)))
+	d.UseNumber()
+	var members map[string]any
+	if d.Decode(&members) != nil || members == nil {
+		return map[string]any{}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return map[string]any{}
+	}
+	return numbers(members).(map[string]any)
+}
+
+// numbers replaces the json.Numbers in v.
+func numbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = numbers(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	}
+	return v
+}
