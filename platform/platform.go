@@ -160,7 +160,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	if p.loader, err = load.New(p.journal, p.events, seenSink{p.customers}, o.Logger); err != nil {
 		return err
 	}
-	p.rules = rules.New()
+	p.rules = rules.New(p.state, o.Clock)
 	return nil
 }
 
@@ -172,7 +172,7 @@ func (p *Platform) routes(o Options) http.Handler {
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
-		Gate: p.gate, Events: p.events, Customers: p.customers, Books: p.loader,
+		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader,
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	return p.mux(collector, console, metrics)

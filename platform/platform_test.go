@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -82,25 +83,28 @@ type answer struct {
 
 func (s *server) do(method, path, body string, headers ...string) answer {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	a, err := s.try(method, path, body, headers...)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return a
+}
+
+// try is do for other goroutines than the test's.
+func (s *server) try(method, path, body string, headers ...string) (answer, error) {
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
 	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := s.client.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		return answer{}, err
 	}
 	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := res.Body.Close(); err != nil {
-		s.t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, b}
+	return answer{res.StatusCode, res.Header, b}, errors.Join(err, res.Body.Close())
 }
 
 // collect posts to the collector and expects 201.
@@ -368,21 +372,11 @@ func TestStoppingDoesNotWaitForThoseWhoWaitForRules(t *testing.T) {
 	tag := a.header.Get("X-Moesif-Rules-Tag")
 	held := make(chan int, 1)
 	go func() {
-		r, err := http.NewRequest(http.MethodGet, s.url+"/v1/rules", nil)
+		a, err := s.try(http.MethodGet, "/v1/rules", "", "X-Moesif-Application-Id", s.appID, "If-None-Match", `"`+tag+`"`, "Prefer", "wait=60")
 		if err != nil {
-			held <- 0
-			return
+			t.Error(err)
 		}
-		r.Header.Set("X-Moesif-Application-Id", s.appID)
-		r.Header.Set("If-None-Match", `"`+tag+`"`)
-		r.Header.Set("Prefer", "wait=60")
-		res, err := s.client.Do(r)
-		if err != nil {
-			held <- 0
-			return
-		}
-		held <- res.StatusCode
-		_ = res.Body.Close()
+		held <- a.status
 	}()
 	eventually(t, "a request that waits", func() bool {
 		return bytes.Contains(s.do(http.MethodGet, "/metrics", "").body, []byte("gatemeter_collector_open_requests 1"))

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,6 +18,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
+	"github.com/gatemeter/gatemeter/platform/rules"
 )
 
 // answerTime bounds how long an answer may be computed.
@@ -32,6 +34,7 @@ type Options struct {
 	Gate      *access.Gate
 	Events    *events.Store
 	Customers *customers.Store
+	Rules     *rules.Rules
 	Books     Books
 	Clock     func() time.Time
 	Logger    *slog.Logger
@@ -66,6 +69,8 @@ func (a *api) register() {
 	a.addUsage()
 	a.addCompanies()
 	a.addUsers()
+	a.addRules()
+	a.addConfig()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
@@ -179,6 +184,7 @@ func (a *api) write(ctx huma.Context, failure error) {
 func (a *api) failure(ctx context.Context, err error) error {
 	var many *access.TooManyError
 	var field *access.FieldError
+	var invalid *rules.InvalidError
 	var status huma.StatusError
 	switch {
 	case errors.As(err, &status):
@@ -188,13 +194,15 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(many.Error()), http.Header{"Retry-After": {seconds}})
 	case errors.As(err, &field):
 		return unprocessable("body."+field.Field, field.Message)
+	case errors.As(err, &invalid):
+		return unprocessables(invalid.Problems)
 	case errors.Is(err, access.ErrRefused):
 		return huma.Error401Unauthorized("that is not a valid sign-in: check the token, or the e-mail and the password")
 	case errors.Is(err, access.ErrNobody):
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound):
+	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())
@@ -217,6 +225,15 @@ func unprocessable(location, message string) error {
 		}
 	}
 	return huma.Error422UnprocessableEntity(name+": "+message, &huma.ErrorDetail{Location: location, Message: message})
+}
+
+// unprocessables refuses fields of a request's body.
+func unprocessables(problems []rules.Problem) error {
+	details := make([]error, len(problems))
+	for i, p := range problems {
+		details[i] = &huma.ErrorDetail{Location: strings.TrimSuffix("body."+p.Field, "."), Message: p.Message}
+	}
+	return huma.Error422UnprocessableEntity("this cannot be used: see errors", details...)
 }
 
 // application returns the application a request is about; "" is the only one.

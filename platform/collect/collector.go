@@ -108,10 +108,9 @@ var endpoints = map[string]endpoint{
 func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", rules.ConfigTagHeader+", "+rules.RulesTagHeader+", ETag, Retry-After")
+	h.Set("Access-Control-Expose-Headers", wire.ConfigTagHeader+", "+wire.RulesTagHeader+", ETag, Retry-After")
 	// A client without an application has nothing to fetch again.
-	h.Set(rules.ConfigTagHeader, "0")
-	h.Set(rules.RulesTagHeader, "0")
+	rules.Tags{Config: "0", Rules: "0"}.Set(h)
 	c.open.Inc()
 	defer c.open.Dec()
 	e, found := endpoints[r.URL.Path]
@@ -151,17 +150,16 @@ func (c *Collector) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		c.refuse(w, refusal(http.StatusUnauthorized, "X-Moesif-Application-Id does not name an application of this platform"))
 		return
 	}
-	documents, err := c.Rules.Of(app)
+	documents, err := c.Rules.Of(r.Context(), app)
 	if err != nil {
 		c.refuse(w, err)
 		return
 	}
-	w.Header().Set(rules.ConfigTagHeader, documents.Tags.Config)
-	w.Header().Set(rules.RulesTagHeader, documents.Tags.Rules)
 	if e.get != nil {
-		c.Rules.Serve(w, r, e.get(documents))
+		c.Rules.Serve(w, r, documents, e.get)
 		return
 	}
+	documents.Tags.Set(w.Header())
 	body, release, err := c.readBody(w, r, e.limit)
 	defer release()
 	if err != nil {

@@ -92,8 +92,8 @@ func setUp(t testing.TB) *fixture {
 	}
 	clock := func() time.Time { return noon }
 	f := &fixture{t: t, journal: &memory{}, customers: customers.New(db, clock), app: gate.Applications()[0]}
-	r := rules.New()
-	if f.docs, err = r.Of(f.app); err != nil {
+	r := rules.New(db, clock)
+	if f.docs, err = r.Of(t.Context(), f.app); err != nil {
 		t.Fatal(err)
 	}
 	f.collector = collect.New(collect.Options{

@@ -1,7 +1,3 @@
-// Package rules serves what gateways and SDKs are to enforce: an application's
-// configuration and its governance rules, with the tags that tell when they
-// changed. There is no way to make rules yet, so the documents are the ones of
-// an application without any.
 package rules
 
 import (
@@ -9,21 +5,22 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"sync"
+	"net/http"
+	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/access"
 )
 
-// Header names of the tags (Moesif wire, 1.5). The second has no "E".
-const (
-	ConfigTagHeader = "X-Moesif-Config-ETag"
-	RulesTagHeader  = "X-Moesif-Rules-Tag"
-)
-
 // Tags tell clients whether they have to fetch a document again. Many SDKs
 // watch the config's tag only, so it changes with the rules too (Moesif wire, 0.3).
 type Tags struct{ Config, Rules string }
+
+// Set puts both tags on an answer.
+func (t Tags) Set(h http.Header) {
+	h.Set(wire.ConfigTagHeader, t.Config)
+	h.Set(wire.RulesTagHeader, t.Rules)
+}
 
 // Document is one JSON document as it is served.
 type Document struct {
@@ -37,60 +34,75 @@ type Document struct {
 type Documents struct {
 	Config, Rules Document
 	Tags          Tags
+
+	app       access.Application
+	configKey string        // hash of everything that Config was made of
+	replaced  chan struct{} // closed when others are served instead
 }
 
-// Rules holds the documents of every application. It is safe for concurrent use.
-type Rules struct {
-	mu   sync.Mutex
-	apps map[string]*Documents // by application; guarded by mu
-
-	closeOnce sync.Once
-	closed    chan struct{}
+// input is what documents are made of, at one moment.
+type input struct {
+	config    Config
+	rules     []Rule // those that are enabled, in order of creation
+	configKey string
+	// sameConfig says that the configuration and the cohorts are those of the
+	// documents before; then the rules have no customers here.
+	sameConfig bool
 }
 
-// New returns the documents of applications without rules.
-func New() *Rules {
-	return &Rules{apps: map[string]*Documents{}, closed: make(chan struct{})}
-}
-
-// Close ends every wait; documents are still served.
-func (r *Rules) Close() { r.closeOnce.Do(func() { close(r.closed) }) }
-
-// Of returns the documents of an application.
-func (r *Rules) Of(app access.Application) (*Documents, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if d := r.apps[app.ID]; d != nil {
-		return d, nil
+// build makes the documents. Customers are written out only when they changed:
+// there may be a hundred thousand of them.
+func build(app access.Application, in input, before *Documents) (*Documents, error) {
+	d := &Documents{app: app, configKey: in.configKey, replaced: make(chan struct{})}
+	orgID, appID := "1:1", fmt.Sprintf("1:%d", app.Number) // one organisation per platform
+	list := make([]wire.Rule, len(in.rules))
+	for i, u := range in.rules {
+		list[i] = u.Wire
+		list[i].OrgID, list[i].AppID = orgID, appID
+		list[i].CreatedAt = u.Wire.CreatedAt.Truncate(time.Millisecond) // as Moesif writes it
 	}
-	d, err := build(app)
+	rules, err := json.Marshal(list)
 	if err != nil {
-		return nil, fmt.Errorf("rules: %s: %w", app.ID, err)
+		return nil, err
 	}
-	r.apps[app.ID] = d
+	d.Rules = Document{Body: rules, ETag: contentHash(rules)}
+	if in.sameConfig {
+		d.Config = before.Config
+	} else {
+		config, err := json.Marshal(configOf(in, orgID, appID))
+		if err != nil {
+			return nil, err
+		}
+		d.Config = Document{Body: config, ETag: contentHash(config)}
+	}
+	d.Tags = Tags{Config: contentHash([]byte(d.Config.ETag + d.Rules.ETag)), Rules: d.Rules.ETag}
+	d.Config.Tag, d.Rules.Tag = d.Tags.Config, d.Tags.Rules
 	return d, nil
 }
 
-func build(app access.Application) (*Documents, error) {
-	config, err := json.Marshal(wire.AppConfig{
-		OrgID:      "1:1", // one organisation per platform
-		AppID:      fmt.Sprintf("1:%d", app.Number),
-		SampleRate: 100,
-	})
-	if err != nil {
-		return nil, err
+// configOf names only rules that are served, each customer's in served order.
+func configOf(in input, orgID, appID string) wire.AppConfig {
+	c := wire.AppConfig{
+		OrgID: orgID, AppID: appID,
+		SampleRate:               in.config.SampleRate,
+		BlockBotTraffic:          in.config.BlockBotTraffic,
+		UserSampleRate:           in.config.UserSampleRate,
+		CompanySampleRate:        in.config.CompanySampleRate,
+		UserRules:                map[string][]wire.RuleRef{},
+		CompanyRules:             map[string][]wire.RuleRef{},
+		IPAddressesBlockedByName: in.config.IPAddressesBlockedByName,
+		RegexConfig:              in.config.RegexConfig,
 	}
-	rules, err := json.Marshal([]wire.Rule{})
-	if err != nil {
-		return nil, err
+	for _, u := range in.rules {
+		members := c.UserRules
+		if u.Wire.Type == typeCompany {
+			members = c.CompanyRules
+		}
+		for _, m := range u.Customers {
+			members[m.ID] = append(members[m.ID], wire.RuleRef{Rules: u.Wire.ID, Values: m.Values})
+		}
 	}
-	configHash, rulesHash := contentHash(config), contentHash(rules)
-	tags := Tags{Config: contentHash([]byte(configHash + rulesHash)), Rules: rulesHash}
-	return &Documents{
-		Config: Document{Body: config, Tag: tags.Config, ETag: configHash},
-		Rules:  Document{Body: rules, Tag: tags.Rules, ETag: rulesHash},
-		Tags:   tags,
-	}, nil
+	return c
 }
 
 // contentHash is stable across restarts, so that a restart resends nothing.

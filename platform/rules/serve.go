@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -12,40 +13,59 @@ import (
 // server's write timeout.
 const maxWait = 60 * time.Second
 
-// Serve answers a GET of one document.
+// Serve answers a GET of one of the documents d, which pick returns.
 //
 // A client that names the document's tag or its ETag in If-None-Match, quoted or
 // bare, gets 304. If it also says `Prefer: wait=N` (RFC 7240) the answer is held
-// back until something changes, N seconds at most; the answer says
-// `Preference-Applied: wait`, so that the client knows it need not poll.
-func (r *Rules) Serve(w http.ResponseWriter, req *http.Request, d Document) {
+// back until the application's documents change, N seconds at most; the answer
+// says `Preference-Applied: wait`, so that the client knows it need not poll. A
+// change is answered with the tags that are in force then, and with the document
+// only if that is what changed.
+func (r *Rules) Serve(w http.ResponseWriter, req *http.Request, d *Documents, pick func(*Documents) Document) {
+	wait, asked := preferredWait(req.Header.Values("Prefer"))
+	known := listed(req.Header.Values("If-None-Match"))
+	document := pick(d)
+	// An old tag beside the present ETag is news to the client: no waiting then.
+	stale := !slices.Contains(known, document.Tag) && len(known) > 1
+	if asked && !stale && document.isOneOf(known) {
+		d = r.await(req.Context(), d, wait)
+		document = pick(d)
+	}
 	h := w.Header()
+	d.Tags.Set(h)
 	h.Set("Cache-Control", "no-cache")
 	h.Add("Vary", "Prefer")
-	h.Set("ETag", `"`+d.ETag+`"`)
-	wait, asked := preferredWait(req.Header.Values("Prefer"))
+	h.Set("ETag", `"`+document.ETag+`"`)
 	if asked {
 		h.Set("Preference-Applied", "wait")
 	}
-	known := listed(req.Header.Values("If-None-Match"))
-	if !slices.Contains(known, d.Tag) && !slices.Contains(known, d.ETag) {
-		h.Set("Content-Type", "application/json")
-		h.Set("Content-Length", strconv.Itoa(len(d.Body)))
-		_, _ = w.Write(d.Body) // the client is gone: nothing to be done
+	if document.isOneOf(known) {
+		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	// An old tag beside the present ETag is news to the client: no waiting then.
-	stale := !slices.Contains(known, d.Tag) && len(known) > 1
-	if asked && !stale {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.closed:
-		case <-req.Context().Done():
-		}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(document.Body)))
+	_, _ = w.Write(document.Body) // the client is gone: nothing to be done
+}
+
+// isOneOf reports whether a client that knows these tags has the document.
+func (d Document) isOneOf(known []string) bool {
+	return slices.Contains(known, d.Tag) || slices.Contains(known, d.ETag)
+}
+
+// await returns the documents that are served instead of d as soon as there are
+// some, or d when the time is over.
+func (r *Rules) await(ctx context.Context, d *Documents, wait time.Duration) *Documents {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-d.replaced:
+		return r.of(d.app.ID).documents.Load()
+	case <-timer.C:
+	case <-r.closed:
+	case <-ctx.Done():
 	}
-	w.WriteHeader(http.StatusNotModified)
+	return d
 }
 
 // preferredWait reads `wait=N` in seconds out of Prefer headers.

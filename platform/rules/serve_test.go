@@ -1,72 +1,64 @@
-package rules_test
+package rules
 
 import (
-	"encoding/json"
+	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/access"
-	"github.com/gatemeter/gatemeter/platform/rules"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func documents(t *testing.T, r *rules.Rules) *rules.Documents {
+var testApp = access.Application{Number: 3, ID: "app"}
+
+// publish serves what in says, without a database.
+func (r *Rules) publish(t testing.TB, in input) *Documents {
 	t.Helper()
-	d, err := r.Of(access.Application{Number: 3, ID: "app"})
+	d, err := build(testApp, in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return r.of(testApp.ID).install(d)
 }
 
-func get(r *rules.Rules, d rules.Document, headers ...string) *httptest.ResponseRecorder {
+// published are rules without a database, and what they serve.
+func published(t testing.TB) (*Rules, *Documents) {
+	r := New(nil, nil)
+	return r, r.publish(t, input{config: DefaultConfig()})
+}
+
+func regexRule(id string) Rule {
+	return Rule{Enabled: true, Wire: wire.Rule{ID: id, Name: id, Type: typeRegex, Block: true}}.normal()
+}
+
+func configDocument(d *Documents) Document { return d.Config }
+func rulesDocument(d *Documents) Document  { return d.Rules }
+
+func get(r *Rules, pick func(*Documents) Document, headers ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodGet, "/v1/config", nil)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Add(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	r.Serve(w, req, d)
+	d, err := r.Of(context.Background(), testApp)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return w
+	}
+	r.Serve(w, req, d, pick)
 	return w
 }
 
-func TestDocumentsHaveEveryKeyAndNoNull(t *testing.T) {
-	r := rules.New()
-	d := documents(t, r)
-	if got := get(r, d.Rules).Body.String(); got != "[]" {
-		t.Errorf("rules are %s, want a bare empty array", got)
-	}
-	var config map[string]any
-	if err := json.Unmarshal(get(r, d.Config).Body.Bytes(), &config); err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range []string{
-		"org_id", "app_id", "sample_rate", "block_bot_traffic", "user_sample_rate", "company_sample_rate", "user_rules",
-		"company_rules", "ip_addresses_blocked_by_name", "regex_config", "billing_config_jsons",
-	} {
-		if config[key] == nil {
-			t.Errorf("%s is missing or null", key)
-		}
-	}
-	if config["app_id"] != "1:3" {
-		t.Errorf("app_id is %v", config["app_id"])
-	}
-}
-
-func TestTagsAreStable(t *testing.T) {
-	a, b := documents(t, rules.New()), documents(t, rules.New())
-	if a.Tags != b.Tags || a.Tags.Config == a.Tags.Rules {
-		t.Errorf("got %v and %v", a.Tags, b.Tags)
-	}
-}
-
 func TestKnownTagOrETagIsNotModified(t *testing.T) {
-	r := rules.New()
-	d := documents(t, r).Config
+	r, documents := published(t)
+	d := documents.Config
 	for header, want := range map[string]int{
 		"":                           200,
 		"other":                      200,
@@ -78,7 +70,7 @@ func TestKnownTagOrETagIsNotModified(t *testing.T) {
 		`"x", "` + d.ETag + `"`:      304,
 		`"` + d.Tag + `","` + `y"  `: 304,
 	} {
-		w := get(r, d, "If-None-Match", header)
+		w := get(r, configDocument, "If-None-Match", header)
 		if w.Code != want {
 			t.Errorf("If-None-Match: %s gives %d, want %d", header, w.Code, want)
 		}
@@ -107,11 +99,11 @@ func TestWaitHoldsBackOnlyWhatIsKnown(t *testing.T) {
 		{"", "tag", 0, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := rules.New()
-			d := documents(t, r).Config
+			r, documents := published(t)
+			d := documents.Config
 			known := map[string]string{"tag": d.Tag, "etag": d.ETag, "old and etag": `"old", "` + d.ETag + `"`}[c.known]
 			start := time.Now()
-			w := get(r, d, "Prefer", c.prefer, "If-None-Match", known)
+			w := get(r, configDocument, "Prefer", c.prefer, "If-None-Match", known)
 			if got := time.Since(start); got != c.want {
 				t.Errorf("%q with %q: held back %v, want %v", c.prefer, c.known, got, c.want)
 			}
@@ -124,10 +116,9 @@ func TestWaitHoldsBackOnlyWhatIsKnown(t *testing.T) {
 
 func TestCloseEndsEveryWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := rules.New()
-		d := documents(t, r).Rules
+		r, d := published(t)
 		done := make(chan int)
-		go func() { done <- get(r, d, "Prefer", "wait=60", "If-None-Match", d.Tag).Code }()
+		go func() { done <- get(r, rulesDocument, "Prefer", "wait=60", "If-None-Match", d.Rules.Tag).Code }()
 		synctest.Wait()
 		start := time.Now()
 		r.Close()
@@ -137,14 +128,93 @@ func TestCloseEndsEveryWait(t *testing.T) {
 	})
 }
 
+func TestAChangeWakesEveryWaitingClientAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, before := published(t)
+		const clients = 500
+		answers := make([]*httptest.ResponseRecorder, clients)
+		var wg sync.WaitGroup
+		for i := range clients {
+			wg.Go(func() {
+				pick := []func(*Documents) Document{configDocument, rulesDocument}[i%2]
+				answers[i] = get(r, pick, "Prefer", "wait=60", "If-None-Match", `"`+pick(before).Tag+`", "`+pick(before).ETag+`"`)
+			})
+		}
+		synctest.Wait()
+		start := time.Now()
+		after := r.publish(t, input{config: DefaultConfig(), rules: []Rule{regexRule("r1")}})
+		wg.Wait()
+		if d := time.Since(start); d != 0 {
+			t.Errorf("told after %v", d)
+		}
+		for i, w := range answers {
+			if w.Header().Get(wire.ConfigTagHeader) != after.Tags.Config || w.Header().Get(wire.RulesTagHeader) != after.Tags.Rules {
+				t.Fatalf("client %d: tags %v, want %v", i, w.Header(), after.Tags)
+			}
+			// Only the rules changed: the configuration is not sent again.
+			if want := []int{304, 200}[i%2]; w.Code != want {
+				t.Fatalf("client %d: got %d, want %d", i, w.Code, want)
+			}
+			if i%2 == 1 && w.Body.String() != string(after.Rules.Body) {
+				t.Fatalf("client %d: got %s", i, w.Body)
+			}
+		}
+	})
+}
+
+func TestAChangeBetweenTwoWaitsIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, before := published(t)
+		after := r.publish(t, input{config: DefaultConfig(), rules: []Rule{regexRule("r1")}})
+		start := time.Now()
+		w := get(r, configDocument, "Prefer", "wait=60", "If-None-Match", `"`+before.Config.Tag+`", "`+before.Config.ETag+`"`)
+		if w.Code != 304 || w.Header().Get(wire.RulesTagHeader) != after.Tags.Rules || time.Since(start) != 0 {
+			t.Errorf("got %d, %v after %v", w.Code, w.Header(), time.Since(start))
+		}
+	})
+}
+
+func TestDocumentsThatSayTheSameWakeNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, d := published(t)
+		done := make(chan time.Duration)
+		start := time.Now()
+		go func() {
+			get(r, rulesDocument, "Prefer", "wait=9", "If-None-Match", d.Rules.Tag)
+			done <- time.Since(start)
+		}()
+		synctest.Wait()
+		if r.publish(t, input{config: DefaultConfig()}) != d {
+			t.Error("equal documents took the place of others")
+		}
+		if waited := <-done; waited != 9*time.Second {
+			t.Errorf("told after %v", waited)
+		}
+	})
+}
+
+func TestWhoLeavesWaitsNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, d := published(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			r.await(ctx, d, time.Minute)
+			close(done)
+		}()
+		synctest.Wait()
+		cancel()
+		<-done
+	})
+}
+
 func FuzzRequestHeadersNeverFail(f *testing.F) {
 	f.Add(`W/"a", b`, "wait=1;x")
 	f.Add(`"`, `wait="`)
 	f.Fuzz(func(t *testing.T, known, prefer string) {
-		r := rules.New()
+		r, _ := published(t)
 		r.Close()
-		d := documents(t, r).Rules
-		if w := get(r, d, "If-None-Match", known, "Prefer", prefer); w.Code != 200 && w.Code != 304 {
+		if w := get(r, rulesDocument, "If-None-Match", known, "Prefer", prefer); w.Code != 200 && w.Code != 304 {
 			t.Errorf("got %d", w.Code)
 		}
 	})

@@ -58,6 +58,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sampling and block lists */
+        get: operations["get-config"];
+        /**
+         * Replace sampling and block lists
+         * @description Whole: what is left out gets its default. Gateways that wait for changes are told at once.
+         */
+        put: operations["change-config"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -130,6 +151,52 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Governance rules */
+        get: operations["list-rules"];
+        put?: never;
+        /**
+         * Add a rule
+         * @description It is served after all others. Gateways that wait for changes are told at once.
+         */
+        post: operations["add-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule */
+        get: operations["get-rule"];
+        /**
+         * Replace a rule
+         * @description Whole, with its customers: what is left out gets its default. Its place in the order stays. Gateways that wait for changes are told at once.
+         */
+        put: operations["change-rule"];
+        post?: never;
+        /**
+         * Delete a rule
+         * @description With its customers. Gateways that wait for changes are told at once.
+         */
+        delete: operations["delete-rule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -437,6 +504,102 @@ export interface components {
              */
             users: number;
         };
+        Condition: {
+            /**
+             * @description request.verb, request.route (the URL's path), request.ip_address, request.headers.NAME or request.body.KEY.
+             * @example request.route
+             */
+            path: string;
+            /**
+             * @description Regular expression (RE2), not anchored, that must be found there.
+             * @example ^/orders
+             */
+            value: string;
+        };
+        Config: {
+            /**
+             * @description Whether well-known crawlers are blocked, by gateways that were told to (block_listed_ips).
+             * @example false
+             */
+            block_bot_traffic: boolean;
+            /**
+             * @description Rates by company id, at most 100,000.
+             * @example {
+             *       "acme": 20
+             *     }
+             */
+            company_sample_rate: {
+                [key: string]: number;
+            };
+            /**
+             * @description Addresses that are blocked, by gateways that were told to (block_listed_ips). The name is what blocked calls have as blocked_by.
+             * @example {
+             *       "scraper": "203.0.113.9"
+             *     }
+             */
+            ip_addresses_blocked_by_name: {
+                [key: string]: string;
+            };
+            /** @description Rates by what is called. The first group that holds counts, and of its rate and the customer's the smaller one. */
+            regex_config: components["schemas"]["SamplingGroup"][];
+            /**
+             * Format: int64
+             * @description Rate of all calls that nothing else is said of, 0 to 100; 100 when left out.
+             * @example 100
+             */
+            sample_rate: number;
+            /**
+             * @description Rates by user id, at most 100,000. They come before those of companies.
+             * @example {
+             *       "ada": 100
+             *     }
+             */
+            user_sample_rate: {
+                [key: string]: number;
+            };
+        };
+        ConfigDraft: {
+            /**
+             * @description Whether well-known crawlers are blocked, by gateways that were told to (block_listed_ips).
+             * @example false
+             */
+            block_bot_traffic?: boolean;
+            /**
+             * @description Rates by company id, at most 100,000.
+             * @example {
+             *       "acme": 20
+             *     }
+             */
+            company_sample_rate?: {
+                [key: string]: number;
+            };
+            /**
+             * @description Addresses that are blocked, by gateways that were told to (block_listed_ips). The name is what blocked calls have as blocked_by.
+             * @example {
+             *       "scraper": "203.0.113.9"
+             *     }
+             */
+            ip_addresses_blocked_by_name?: {
+                [key: string]: string;
+            };
+            /** @description Rates by what is called. The first group that holds counts, and of its rate and the customer's the smaller one. */
+            regex_config?: components["schemas"]["SamplingGroup"][];
+            /**
+             * Format: int64
+             * @description Rate of all calls that nothing else is said of, 0 to 100; 100 when left out.
+             * @example 100
+             */
+            sample_rate?: number;
+            /**
+             * @description Rates by user id, at most 100,000. They come before those of companies.
+             * @example {
+             *       "ada": 100
+             *     }
+             */
+            user_sample_rate?: {
+                [key: string]: number;
+            };
+        };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
             location?: string;
@@ -556,6 +719,10 @@ export interface components {
              */
             t: string;
         };
+        RegexGroup: {
+            /** @description At most 100; a group without any holds for every call. */
+            conditions: components["schemas"]["Condition"][];
+        };
         Row: {
             /**
              * Format: int64
@@ -604,6 +771,200 @@ export interface components {
              * @example 230.5
              */
             p99_ms: number | null;
+        };
+        Rule: {
+            /**
+             * @description Whether it applies to the customers, or to all others. Left out it is matching.
+             * @example matching
+             * @enum {string}
+             */
+            applied_to: "matching" | "not_matching";
+            /**
+             * @description Whether it also applies to callers of whom no user (company) is known.
+             * @example false
+             */
+            applied_to_unidentified: boolean;
+            /**
+             * @description Whether calls are answered with the response instead of being passed on. Otherwise its headers are added to the answer.
+             * @example true
+             */
+            block: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly created_at: string;
+            /** @description Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex. */
+            customers: components["schemas"]["RuleCustomer"][];
+            /**
+             * @description Whether it is in force. A rule begins switched off unless said otherwise.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Given by the platform. Blocked calls have it as blocked_by.
+             * @example 64ca685a833073c6b41b15f3
+             */
+            readonly id: string;
+            /**
+             * @description Name for people, at most 200 characters.
+             * @example Free plan: 1,000 calls a month
+             */
+            name: string;
+            /** @description The calls it applies to: those for which all conditions of one of these groups hold; all calls when there is no group. */
+            regex_config: components["schemas"]["RegexGroup"][];
+            /**
+             * @description What it answers with.
+             * @example {
+             *       "body": {
+             *         "error": "over the limit of plan {{0}}"
+             *       },
+             *       "headers": {
+             *         "X-Plan": "{{0}}"
+             *       },
+             *       "status": 429
+             *     }
+             */
+            response: components["schemas"]["RuleResponse"];
+            /**
+             * @description Whose membership decides: the user's, the company's, or nobody's (regex: whoever calls).
+             * @example company
+             * @enum {string}
+             */
+            type: "user" | "company" | "regex";
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly updated_at: string;
+            /** @description Merge tags that headers and body of the response may have, at most 100. */
+            variables: components["schemas"]["Variable"][];
+        };
+        RuleCustomer: {
+            /**
+             * @description User id for a rule of type user, company id for one of type company.
+             * @example acme
+             */
+            id: string;
+            /**
+             * @description Values of the rule's variables, by their names.
+             * @example {
+             *       "0": "free"
+             *     }
+             */
+            values?: {
+                [key: string]: string;
+            };
+        };
+        RuleDraft: {
+            /**
+             * @description Whether it applies to the customers, or to all others. Left out it is matching.
+             * @example matching
+             * @enum {string}
+             */
+            applied_to?: "matching" | "not_matching";
+            /**
+             * @description Whether it also applies to callers of whom no user (company) is known.
+             * @example false
+             */
+            applied_to_unidentified?: boolean;
+            /**
+             * @description Whether calls are answered with the response instead of being passed on. Otherwise its headers are added to the answer.
+             * @example true
+             */
+            block?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly created_at?: string;
+            /** @description Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex. */
+            customers?: components["schemas"]["RuleCustomer"][];
+            /**
+             * @description Whether it is in force. A rule begins switched off unless said otherwise.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Given by the platform. Blocked calls have it as blocked_by.
+             * @example 64ca685a833073c6b41b15f3
+             */
+            readonly id?: string;
+            /**
+             * @description Name for people, at most 200 characters.
+             * @example Free plan: 1,000 calls a month
+             */
+            name: string;
+            /** @description The calls it applies to: those for which all conditions of one of these groups hold; all calls when there is no group. */
+            regex_config?: components["schemas"]["RegexGroup"][];
+            /**
+             * @description What it answers with.
+             * @example {
+             *       "body": {
+             *         "error": "over the limit of plan {{0}}"
+             *       },
+             *       "headers": {
+             *         "X-Plan": "{{0}}"
+             *       },
+             *       "status": 429
+             *     }
+             */
+            response?: components["schemas"]["RuleResponse"];
+            /**
+             * @description Whose membership decides: the user's, the company's, or nobody's (regex: whoever calls).
+             * @example company
+             * @enum {string}
+             */
+            type: "user" | "company" | "regex";
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly updated_at?: string;
+            /** @description Merge tags that headers and body of the response may have, at most 100. */
+            variables?: components["schemas"]["Variable"][];
+        };
+        RuleResponse: {
+            /**
+             * @description Body of blocked calls, any JSON of at most 64 KiB; its strings may have merge tags. Left out it is an empty object.
+             * @example {
+             *       "error": "over the limit of plan {{0}}"
+             *     }
+             */
+            body?: unknown;
+            /**
+             * @description Header fields of the answer, whether the call is blocked or not; values may have merge tags.
+             * @example {
+             *       "X-Plan": "{{0}}"
+             *     }
+             */
+            headers?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description HTTP status of blocked calls. Left out of a rule that blocks it is 429.
+             * @example 429
+             */
+            status?: number;
+        };
+        RulesAnswerBody: {
+            /** @description All rules with their customers, in the order in which they are served: the oldest first. */
+            rules: components["schemas"]["Rule"][];
+        };
+        SamplingGroup: {
+            /** @description Like those of rules; response.status can be looked at too. */
+            conditions: components["schemas"]["Condition"][];
+            /**
+             * Format: int64
+             * @description Rate of these calls, 0 to 100.
+             * @example 10
+             */
+            sample_rate: number;
         };
         SeriesAnswerBody: {
             /**
@@ -852,6 +1213,18 @@ export interface components {
             next: string;
             /** @description Also those without calls within the range. */
             users: components["schemas"]["User"][];
+        };
+        Variable: {
+            /**
+             * @description Name in a tag like {{0}}, and in the values of customers.
+             * @example 0
+             */
+            name: string;
+            /**
+             * @description Where in the customer's profile the value comes from. It is for people: values are given with the customers.
+             * @example body.plan
+             */
+            path: string;
         };
         WireEvent: {
             /**
@@ -1210,6 +1583,164 @@ export interface operations {
             };
         };
     };
+    "get-config": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-config": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-events": {
         parameters: {
             query?: {
@@ -1473,6 +2004,406 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-rules": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,151 @@
+package platform_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/rule"
+	"github.com/gatemeter/gatemeter/moesif/wire"
+)
+
+// edit changes something over the console API and expects this status.
+func (s *server) edit(status int, method, path, body string) (id string) {
+	s.t.Helper()
+	a := s.do(method, "/api/v1"+path, body, "Authorization", "Bearer "+adminToken, "Content-Type", "application/json")
+	if a.status != status {
+		s.t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+	}
+	var u struct{ ID string }
+	if len(a.body) > 0 {
+		if err := json.Unmarshal(a.body, &u); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return u.ID
+}
+
+// conditional are the headers of a client that has what an answer to path told;
+// nil: nothing.
+func (s *server) conditional(path string, known http.Header, more ...string) []string {
+	headers := slices.Concat([]string{"X-Moesif-Application-Id", s.appID}, more)
+	if known == nil {
+		return headers
+	}
+	tag := known.Get(wire.ConfigTagHeader)
+	if path == "/v1/rules" {
+		tag = known.Get(wire.RulesTagHeader)
+	}
+	return append(headers, "If-None-Match", `"`+tag+`", `+known.Get("ETag"))
+}
+
+func (s *server) fetch(path string, known http.Header) answer {
+	s.t.Helper()
+	return s.do(http.MethodGet, path, "", s.conditional(path, known)...)
+}
+
+// waiting sends n clients to wait for news of the configuration, and returns when
+// all of them do.
+func (s *server) waiting(n int, known http.Header) <-chan answer {
+	s.t.Helper()
+	answers := make(chan answer, n)
+	headers := s.conditional("/v1/config", known, "Prefer", "wait=60")
+	for range n {
+		go func() {
+			a, err := s.try(http.MethodGet, "/v1/config", "", headers...)
+			if err != nil {
+				s.t.Error(err)
+			}
+			answers <- a
+		}()
+	}
+	eventually(s.t, "clients that wait", func() bool {
+		return strings.Contains(string(s.do(http.MethodGet, "/metrics", "").body), fmt.Sprintf("gatemeter_collector_open_requests %d\n", n))
+	})
+	return answers
+}
+
+func TestAnEditIsHeardByEveryWaitingClient(t *testing.T) {
+	s := start(t, t.TempDir())
+	const clients = 20
+	before := s.fetch("/v1/config", nil)
+
+	// A rule of nobody's cohort: the tags are new, the configuration is not.
+	answers := s.waiting(clients, before.header)
+	began := time.Now()
+	id := s.edit(201, "POST", "/rules", `{"name":"no deletes","type":"user","enabled":true,"block":true,"variables":[{"name":"0","path":"body.plan"}],
+		"response":{"status":402,"body":{"plan":"{{0}}"}}}`)
+	var told answer
+	for range clients {
+		told = <-answers
+		if told.status != http.StatusNotModified || told.header.Get(wire.ConfigTagHeader) == before.header.Get(wire.ConfigTagHeader) {
+			t.Fatalf("got %d %v", told.status, told.header)
+		}
+	}
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("told after %v", d)
+	}
+	list := s.fetch("/v1/rules", nil)
+	if list.status != http.StatusOK || list.header.Get(wire.RulesTagHeader) != told.header.Get(wire.RulesTagHeader) || !strings.Contains(string(list.body), id) {
+		t.Errorf("got %d %v %s", list.status, list.header, list.body)
+	}
+
+	// Its cohort: the configuration comes with the answer, the rules stay.
+	answers = s.waiting(clients, told.header)
+	s.edit(200, "PUT", "/rules/"+id, `{"name":"no deletes","type":"user","enabled":true,"block":true,"variables":[{"name":"0","path":"body.plan"}],
+		"response":{"status":402,"body":{"plan":"{{0}}"}},"customers":[{"id":"ada","values":{"0":"free"}}]}`)
+	for range clients {
+		if told = <-answers; told.status != http.StatusOK {
+			t.Fatalf("got %d %v", told.status, told.header)
+		}
+	}
+	if again := s.fetch("/v1/rules", list.header); again.status != http.StatusNotModified {
+		t.Errorf("the rules are sent again: %d", again.status)
+	}
+	config, err := wire.DecodeAppConfig(told.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := wire.DecodeRules(list.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := rule.Compile(config, rules, rule.Options{}).Decide(&rule.Subject{UserID: "ada", Verb: "GET", Route: "/"})
+	if d.BlockedBy != id || d.Status != 402 || string(d.Body) != `{"plan":"free"}` {
+		t.Errorf("ada gets %+v, %s", d, d.Body)
+	}
+
+	// Whoever sends events hears of it too.
+	pushed := s.do(http.MethodPost, "/v1/events", call(ago(time.Second, goTime), 200, "ada", ""), "X-Moesif-Application-Id", s.appID)
+	if pushed.status != http.StatusCreated || pushed.header.Get(wire.ConfigTagHeader) != told.header.Get(wire.ConfigTagHeader) {
+		t.Errorf("got %d %v", pushed.status, pushed.header)
+	}
+	answers = s.waiting(1, told.header)
+	s.edit(204, "DELETE", "/rules/"+id, "")
+	if told = <-answers; told.status != http.StatusOK || strings.Contains(string(told.body), id) {
+		t.Errorf("after the deletion: %d %s", told.status, told.body)
+	}
+	s.edit(404, "DELETE", "/rules/"+id, "")
+}
+
+func TestRulesAndTagsSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, dir)
+	s.edit(201, "POST", "/rules", `{"name":"r","type":"company","enabled":true,"customers":[{"id":"acme"}]}`)
+	s.edit(200, "PUT", "/config", `{"sample_rate":50,"ip_addresses_blocked_by_name":{"scraper":"203.0.113.9"}}`)
+	config, rules := s.fetch("/v1/config", nil), s.fetch("/v1/rules", nil)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, dir)
+	if a := again.fetch("/v1/config", config.header); a.status != http.StatusNotModified {
+		t.Errorf("the configuration is sent again: %s instead of %s", a.body, config.body)
+	}
+	if a := again.fetch("/v1/rules", rules.header); a.status != http.StatusNotModified {
+		t.Errorf("the rules are sent again: %s instead of %s", a.body, rules.body)
+	}
+}
