@@ -27,12 +27,18 @@ run: build ## build everything and start the demo: platform, gateway, upstream, 
 build: need-build web/site/console/index.html ## build bin/gatemeter, console included
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gatemeter ./cmd/gatemeter
 
+.PHONY: plugin
+plugin: need-build ## build bin/gatemeter-krakend.so, for a KrakenD CE 2.x that was built with this very Go
+	cd plugin/krakend && CGO_ENABLED=1 go build -buildmode=plugin -ldflags '-X main.version=$(VERSION)' -o ../../bin/gatemeter-krakend.so .
+
 .PHONY: test
 test: need-test build test-web test-go test-console ## every test: Go with the race detector, web, browser
 
 .PHONY: test-go
 test-go:
 	cd moesif && go test -race ./...
+	cd examples/library && go test -race ./...
+	cd plugin/krakend && CGO_ENABLED=1 go test -race ./...
 	CGO_ENABLED=0 go build -tags gateway -o bin/gatemeter-gateway ./cmd/gatemeter
 	go test -race ./...
 
@@ -45,8 +51,10 @@ test-console: need-test build
 	cd web && npm run --silent e2e
 
 .PHONY: lint
-lint: need-build ## golangci-lint over both Go modules, eslint and tsc over the console
+lint: need-build ## golangci-lint over the Go modules, eslint and tsc over the console
 	cd moesif && go run $(LINTER) run --config ../.golangci.yml ./...
+	cd examples/library && go run $(LINTER) run --config ../../.golangci.yml ./...
+	cd plugin/krakend && go run $(LINTER) run --config ../../.golangci.yml ./... ./testdata/host
 	go run $(LINTER) run ./...
 	$(MAKE) --no-print-directory lint-web
 

@@ -139,7 +139,7 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
 	}
-	if !h.govern(a, r) {
+	if !h.governed(a, r, path) {
 		return
 	}
 	for _, value := range params.Values {
@@ -150,6 +150,21 @@ func (h *handler) serve(a *answer, r *http.Request) {
 		}
 	}
 	e.pipe.Serve(a, r, params.Values)
+}
+
+// governed reports whether rules let the request go on. They see the path that was
+// matched, so that nobody passes them by with another spelling of it.
+func (h *handler) governed(a *answer, r *http.Request, path string) bool {
+	if path == r.URL.Path {
+		return h.govern(a, r)
+	}
+	seen := r.WithContext(r.Context())
+	matched := *r.URL
+	matched.Path = path
+	seen.URL = &matched
+	pass := h.govern(a, seen)
+	r.Body = seen.Body // conditions may have looked into it
+	return pass
 }
 
 // pairs is name, value, name, value, and so on.

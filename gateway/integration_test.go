@@ -24,8 +24,9 @@ type event struct {
 		Status int
 		Body   json.RawMessage
 	}
-	UserID   string `json:"user_id"`
-	Metadata struct {
+	UserID    string `json:"user_id"`
+	BlockedBy string `json:"blocked_by"`
+	Metadata  struct {
 		Gatemeter struct{ Route, Refused string }
 	}
 }
@@ -35,6 +36,7 @@ type collector struct {
 	URL    string
 	events chan event
 	down   atomic.Bool
+	rules  atomic.Pointer[string] // nil: none
 }
 
 func newCollector(t testing.TB) *collector {
@@ -42,6 +44,18 @@ func newCollector(t testing.TB) *collector {
 	c.URL = upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		if c.down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		switch r.URL.Path {
+		case "/v1/config":
+			_, _ = io.WriteString(w, `{}`)
+			return
+		case "/v1/rules":
+			rules := "[]"
+			if set := c.rules.Load(); set != nil {
+				rules = *set
+			}
+			_, _ = io.WriteString(w, rules)
 			return
 		}
 		z, err := gzip.NewReader(r.Body)
@@ -262,8 +276,10 @@ func TestMetricsListenerTellsCountsAndBooks(t *testing.T) {
 		`gatemeter_requests_in_flight 0`,
 		`gatemeter_events_captured_total 2`,
 		`gatemeter_events_total{outcome="skipped",reason=""} 0`,
+		`gatemeter_events_total{outcome="skipped",reason="sampled"} 0`,
 		`gatemeter_governed_requests_total{action="block"} 0`,
-		`gatemeter_rules_age_seconds NaN`,
+		`gatemeter_governed_requests_total{action="modify"} 0`,
+		"gatemeter_rules 0", "gatemeter_rules_age_seconds ", "gatemeter_spool_events 0", "gatemeter_spool_bytes 0",
 		"gatemeter_events_total{outcome=\"sent\",reason=\"\"} ", "gatemeter_queue_events ", "gatemeter_queue_bytes ",
 	} {
 		if !strings.Contains(text, "\n"+line) {
@@ -310,6 +326,53 @@ func TestGovernThatAnswersEndsTheRequest(t *testing.T) {
 	}
 	if got := g.send(t, "GET /__health", ""); got.StatusCode != 200 {
 		t.Errorf("health is not governed, got %d", got.StatusCode)
+	}
+}
+
+func TestRulesAreEnforcedBeforeTheBackend(t *testing.T) {
+	c := newCollector(t)
+	rules := `[{"_id":"paid","type":"regex","block":true,"regex_config":[{"conditions":[{"path":"request.route","value":"^/(paid|none)"}]}],
+		"response":{"status":402,"headers":{"X-Why":"plan"},"body":{"error":"pay"}}},
+		{"_id":"old","type":"regex","regex_config":[{"conditions":[{"path":"request.route","value":"^/old"}]}],"response":{"headers":{"Deprecation":"true","X-Krakend":"mine"}}}]`
+	c.rules.Store(&rules)
+	asked := make(chan string, 10)
+	host := upstream(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path })
+	s := serviceOf(noop("GET /paid/{id}", host, "/{id}"), noop("GET /old", host, "/old"))
+	s.Moesif, s.Router.RemoveExtraSlash = c.config(), true
+	g := run(t, s)
+	settles(t, "the rules are in force", func() bool { return g.integration.Stats().Rules == 2 })
+
+	// Another spelling of a path that reaches the endpoint does not pass its rule by.
+	for _, path := range []string{"/paid/1", "//paid//1", "/p%61id/1", "/none", "//none"} {
+		got := g.send(t, "GET "+path, "")
+		if got.StatusCode != 402 || got.Text != `{"error":"pay"}` || got.Header.Get("X-Why") != "plan" {
+			t.Errorf("%s: got %d %s %v", path, got.StatusCode, got.Text, got.Header)
+		}
+		e := heard(t, c.events, "an event")
+		if e.BlockedBy != "paid" || e.Metadata.Gatemeter.Refused != "blocked" || e.Response.Status != 402 {
+			t.Errorf("%s: reported as %+v", path, e)
+		}
+	}
+	if got := g.send(t, "GET /old", ""); got.StatusCode != 200 || got.Header.Get("Deprecation") != "true" || got.Header.Get("X-Krakend") != "mine" {
+		t.Errorf("got %d %v", got.StatusCode, got.Header)
+	}
+	if path := heard(t, asked, "the backend's request"); path != "/old" || len(asked) > 0 {
+		t.Errorf("the backend was asked for %s and %d more", path, len(asked))
+	}
+	if s := g.integration.Stats(); s.Blocked != 5 || s.Modified != 1 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// settles asks until it is so.
+func settles(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !so(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not so: %s", what)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (h *handler) miss(a *answer, r *http.Request, path string) {
 			x.Refuse(moesif.MethodNotAllowed)
 		}
 	}
-	if !h.govern(a, r) {
+	if !h.governed(a, r, path) {
 		return
 	}
 	if redirect {

@@ -42,6 +42,15 @@ func pass[T []byte | string](b *body, p T, expect int64) {
 	b.kept = append(b.kept, p[:min(room, len(p))]...)
 }
 
+// restart forgets what has passed: the body is sent again from its beginning.
+func (b *body) restart() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.sealed {
+		b.kept, b.total, b.ended = b.kept[:0], 0, false
+	}
+}
+
 // skip notes bytes that pass without being looked at.
 func (b *body) skip(n int64) {
 	b.mu.Lock()

@@ -66,6 +66,7 @@ func (in *Integration) Capture(next http.Handler) http.Handler {
 				t.writer.begin(http.StatusOK)
 				x.matched(captured.Pattern)
 			}
+			x.askAtTheEnd(captured)
 			if captured.MultipartForm != nil && r.MultipartForm == nil {
 				r.MultipartForm = captured.MultipartForm // the server removes its files
 			}

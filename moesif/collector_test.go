@@ -1,6 +1,7 @@
 package moesif
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -28,6 +29,9 @@ type collector struct {
 	answer func(batch int) int // status for the n-th batch, from 0; nil: 201
 
 	mu      sync.Mutex
+	config  string // served at /v1/config; "": {}
+	rules   string // served at /v1/rules; "": []
+	tag     string // of both
 	batches int
 	events  []wire.Event
 	pushes  []http.Header
@@ -71,7 +75,36 @@ func (c *collector) take(r *http.Request) (status int, err error) {
 	return http.StatusCreated, nil
 }
 
+// document is what a GET is answered with; "" when there is no such thing.
+func (c *collector) document(r *http.Request) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch r.URL.Path {
+	case "/v1/config":
+		return cmp.Or(c.config, "{}")
+	case "/v1/rules":
+		return cmp.Or(c.rules, "[]")
+	}
+	return ""
+}
+
+// change serves other rules, under another tag.
+func (c *collector) change(rules, tag string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rules, c.tag = rules, tag
+}
+
+func (c *collector) version() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tag
+}
+
 func (c *collector) RoundTrip(r *http.Request) (*http.Response, error) {
+	if document := c.document(r); document != "" {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(document)), Header: http.Header{}, Request: r}, nil
+	}
 	status, err := c.take(r)
 	body := ""
 	if err != nil {
@@ -81,6 +114,10 @@ func (c *collector) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if document := c.document(r); document != "" {
+		_, _ = io.WriteString(w, document)
+		return
+	}
 	if r.URL.Path != "/v1/events/batch" || r.Method != http.MethodPost {
 		w.WriteHeader(http.StatusNotFound)
 		return

@@ -30,6 +30,10 @@ type Config struct {
 	RequestMaxBodySize  int           // decoded bytes, default 100,000
 	ResponseMaxBodySize int           // decoded bytes, default 100,000
 	DrainTimeout        time.Duration // default 10s
+	SpoolDir            string        // folder for events that wait long or are left at the end; "": none
+	SpoolMaxBytes       int64         // bytes, default 1 GiB
+	RulesCache          string        // file with the last good rules; "": none
+	BlockListedIPs      bool          // enforce the IP block list and the bot flag of the collector's configuration
 }
 
 // IdentifyCompany says where the company's id stands; at most one field is set.

@@ -15,10 +15,12 @@ import (
 // A service wraps its handler, and closes the integration when it ends.
 func Example() {
 	// Stands for https://api.moesif.net, or a platform of one's own.
-	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	protocol := http.NewServeMux()
+	protocol.HandleFunc("POST /v1/events/batch", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println("collector:", r.Method, r.URL.Path)
 		w.WriteHeader(http.StatusCreated)
-	}))
+	})
+	collector := httptest.NewServer(protocol)
 	defer collector.Close()
 
 	config, problems := moesif.ParseConfig(map[string]any{

@@ -3,10 +3,12 @@ package moesif
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/gatemeter/gatemeter/moesif/identity"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
@@ -29,17 +31,19 @@ const (
 //
 // All methods are safe for concurrent use and do nothing on a nil Exchange.
 type Exchange struct {
-	in *Integration
+	in     *Integration
+	parent *Exchange // of an outgoing call: the exchange it was made for; nil when there is none
 
 	// Set before the request is handed on, and not changed afterwards.
-	started time.Time
-	method  string
-	host    string
-	target  string // as in the request line
-	remote  string // the peer's address and port
-	secure  bool   // over TLS
-	length  int64  // of the request's body in bytes, -1 when unknown
-	header  wire.Headers
+	started  time.Time
+	outgoing bool
+	method   string
+	host     string
+	target   string // as in the request line
+	remote   string // the peer's address and port
+	secure   bool   // over TLS
+	length   int64  // of the request's body in bytes, -1 when unknown
+	header   wire.Headers
 
 	request, response body // what was captured; each guards itself
 
@@ -50,9 +54,19 @@ type Exchange struct {
 	refused  string
 	params   []string // name, value, name, value, …
 	claims   map[string]any
-	status   int // 0: no answer
+	caller   Caller // as code has set it
+	asked    bool   // Hooks.Identify was
+	metadata []byte // members of an object, as code has set them
+	who      identity.Identity
+	known    bool          // who is
+	ip       string        // of the client, once somebody wanted to know
+	ruled    []wire.Header // that rules add to the answer
+	blocked  string        // the rule that blocked the call
+	status   int           // 0: no answer
 	answer   wire.Headers
 	duration time.Duration
+
+	weight int // calls the event stands for, set when it is judged
 }
 
 // contextKey finds the Exchange in a request's context.
@@ -78,7 +92,7 @@ func (x *Exchange) SetVerifiedClaims(claims map[string]any) {
 	if claims == nil {
 		claims = map[string]any{}
 	}
-	x.note(func() { x.claims = claims })
+	x.note(func() { x.claims, x.known = claims, false })
 }
 
 // Refuse says that the gateway answers itself, for one of the reasons above or
@@ -88,6 +102,16 @@ func (x *Exchange) Refuse(reason string) { x.note(func() { x.refused = reason })
 // Ignore leaves the exchange out of everything: it is neither reported nor
 // governed. For health checks and preflights.
 func (x *Exchange) Ignore() { x.note(func() { x.ignored = true }) }
+
+// Status is that of the answer, 0 as long as it has not begun.
+func (x *Exchange) Status() int {
+	if x == nil {
+		return 0
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.status
+}
 
 // matched takes the route from the pattern of a net/http ServeMux
 // ("GET example.com/orders/{id}") where nobody has set one.
@@ -130,6 +154,13 @@ func (x *Exchange) begin(in *Integration, r *http.Request) {
 	x.response.limit = in.responseLimit
 }
 
+// toAdd are the headers that rules add to the answer.
+func (x *Exchange) toAdd() []wire.Header {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.ruled
+}
+
 // answered records the answer's status and headers, the first that is final.
 func (x *Exchange) answered(status int, header http.Header) {
 	x.mu.Lock()
@@ -159,6 +190,15 @@ func (x *Exchange) seal() (report bool) {
 // path is the target's path as the client wrote it.
 func (x *Exchange) path() string {
 	path, _, _ := strings.Cut(x.originForm(), "?")
+	return path
+}
+
+// decodedPath is the path as rules see it.
+func (x *Exchange) decodedPath() string {
+	path := x.path()
+	if decoded, err := url.PathUnescape(path); err == nil {
+		return decoded
+	}
 	return path
 }
 

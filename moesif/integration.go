@@ -3,15 +3,20 @@ package moesif
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/gatemeter/gatemeter/moesif/govern"
 	"github.com/gatemeter/gatemeter/moesif/identity"
 	"github.com/gatemeter/gatemeter/moesif/push"
 	"github.com/gatemeter/gatemeter/moesif/queue"
+	"github.com/gatemeter/gatemeter/moesif/rule"
 )
 
 // Options are what an Integration needs besides its Config. The zero value works.
@@ -28,6 +33,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Version is sent to the collector as the User-Agent's version.
 	Version string
+	// Hooks tell what only the program knows.
+	Hooks Hooks
 }
 
 // Integration records the exchanges of a service and reports them to a collector.
@@ -42,8 +49,20 @@ type Integration struct {
 	requestLimit  int // bytes kept of a request's body
 	responseLimit int // bytes kept of an answer's body
 
+	blockListedIPs bool
+	debug          bool
+	hooks          Hooks
+
+	sampler   sampler   // owned by the goroutine that judges
+	unskipped unskipped // likewise
+
+	blocked, modified atomic.Int64 // requests that rules have acted on
+
 	queue  *queue.Queue
 	pusher *push.Pusher
+	rules  *govern.Rules
+	stop   context.CancelFunc // ends rules.Run
+	ended  chan struct{}      // closed when rules.Run has ended
 	close  sync.Once
 	closed error // of the first Close
 }
@@ -69,6 +88,13 @@ func New(cfg Config, o Options) (*Integration, error) {
 		skip:     skip,
 		trusted:  o.TrustedProxies,
 		metadata: cfg.Metadata,
+		hooks:    o.Hooks,
+		debug:    cfg.Debug,
+
+		blockListedIPs: cfg.BlockListedIPs,
+
+		unskipped: unskipped{logger: logger},
+		ended:     make(chan struct{}),
 	}
 	if cfg.LogBody {
 		in.requestLimit, in.responseLimit = cfg.RequestMaxBodySize, cfg.ResponseMaxBodySize
@@ -81,26 +107,50 @@ func New(cfg Config, o Options) (*Integration, error) {
 	if o.Version != "" {
 		agent += "/" + o.Version
 	}
-	in.queue = queue.New(queue.Options{
+	in.rules, err = govern.New(govern.Options{
+		URL:           cfg.CollectorURL,
+		ApplicationID: cfg.ApplicationID,
+		UserAgent:     agent,
+		Transport:     o.Transport,
+		CacheFile:     cfg.RulesCache,
+		Compile:       rule.Options{BlockListedIPs: cfg.BlockListedIPs},
+		Debug:         cfg.Debug,
+		Logger:        logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Namespace, err)
+	}
+	in.queue, err = queue.Open(queue.Options{
 		MaxEvents:  cfg.EventQueueSize,
 		MaxBytes:   queueBytes,
 		BatchSize:  cfg.BatchSize,
 		FlushAfter: cfg.TimerWakeUp,
+		Spool:      queue.Spool{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes},
 		Logger:     logger,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Namespace, err)
+	}
 	in.pusher, err = push.New(push.Options{
 		URL:           cfg.CollectorURL,
 		ApplicationID: cfg.ApplicationID,
 		UserAgent:     agent,
 		Transport:     o.Transport,
 		Debug:         cfg.Debug,
+		Saw:           in.rules.Saw,
 		Logger:        logger,
 	}, in.queue)
 	if err != nil {
-		in.queue.Close()
-		return nil, fmt.Errorf("%s: %w", Namespace, err)
+		_, saving := in.queue.Save()
+		return nil, errors.Join(fmt.Errorf("%s: %w", Namespace, err), saving)
 	}
 	go in.pusher.Run(context.Background())
+	ctx, stop := context.WithCancel(context.Background())
+	in.stop = stop
+	go func() {
+		defer close(in.ended)
+		in.rules.Run(ctx)
+	}()
 	return in, nil
 }
 
@@ -128,12 +178,6 @@ func compile(expression string, with func(string) (Predicate, error)) (Predicate
 	return skip, nil
 }
 
-// Govern decides whether the request may go on: true. When it returns false the
-// answer has been written. It stands after the route is matched and
-// authentication is done, before rate limits and the backend. Without rules
-// everything goes on.
-func (in *Integration) Govern(http.ResponseWriter, *http.Request) bool { return true }
-
 // Wrap is Capture around Govern around next: all that a service without a
 // gateway needs.
 func (in *Integration) Wrap(next http.Handler) http.Handler {
@@ -148,29 +192,53 @@ func (in *Integration) Wrap(next http.Handler) http.Handler {
 // does not wait for the push.
 func (in *Integration) Flush() { in.queue.Flush() }
 
-// Close delivers what is queued until ctx ends. What is captured afterwards is
-// dropped and counted. The error says how many events were left, if any; a
-// second Close returns the same.
+// Close delivers what is queued until ctx ends, and keeps the rest in the spool if
+// there is one. What is captured afterwards is dropped and counted. The error says
+// how many events were lost, if any; a second Close returns the same.
 func (in *Integration) Close(ctx context.Context) error {
 	in.close.Do(func() {
-		if err := in.pusher.Close(ctx); err != nil {
-			in.closed = fmt.Errorf("moesif: %w", err)
-		}
+		in.stop()
+		<-in.ended
+		in.closed = in.end(ctx)
 	})
 	return in.closed
+}
+
+func (in *Integration) end(ctx context.Context) error {
+	undelivered := in.pusher.Close(ctx)
+	saved, err := in.queue.Save()
+	if undelivered == nil {
+		return nil
+	}
+	if err == nil && saved.Events > 0 {
+		in.logger.Warn("moesif: events are kept on disk and sent at the next start",
+			"events", saved.Events, "dir", saved.Dir, "why", undelivered)
+		return nil
+	}
+	return fmt.Errorf("moesif: %w", undelivered)
 }
 
 // Stats are the books of an integration at one moment:
 // Captured + Recovered = Sent + Skipped + ΣRejected + ΣDropped + Queued.
 type Stats struct {
 	Captured    int64            // exchanges that were to be reported
-	Recovered   int64            // found on disk at the start; 0 as long as there is no spool
+	Recovered   int64            // found in the spool at the start
 	Sent        int64            // acknowledged by the collector
-	Skipped     int64            // by should_skip
-	Queued      int64            // held, those on their way to the collector included
-	QueuedBytes int64            // held by them
+	Skipped     int64            // not to be reported: by should_skip, or by the sample rate
+	Sampled     int64            // those of Skipped that the weights of others stand for
+	Queued      int64            // held: in memory, on disk, on their way to the collector
+	QueuedBytes int64            // of memory held by them
 	Rejected    map[string]int64 // refused for good by the collector, by reason
 	Dropped     map[string]int64 // given up here, by reason
+
+	Spooled      int64 // those of Queued that are on disk
+	SpooledBytes int64 // of the disk held by them
+	SpoolErrors  int64 // times the disk has failed; nothing is lost by that alone
+
+	Blocked        int64     // requests that a rule has answered
+	Modified       int64     // requests that rules have let pass with other headers on the answer
+	Rules          int       // in force
+	RulesConfirmed time.Time // when the collector last said which rules there are; zero: not yet
 }
 
 // Stats reads the books.
@@ -178,11 +246,22 @@ func (in *Integration) Stats() Stats {
 	s := in.queue.Stats()
 	return Stats{
 		Captured:    s.Put,
+		Recovered:   s.Recovered,
 		Sent:        s.Sent,
 		Skipped:     s.Skipped,
+		Sampled:     s.Sampled,
 		Queued:      s.Queued,
 		QueuedBytes: s.QueuedBytes,
 		Rejected:    s.Rejected,
 		Dropped:     s.Dropped,
+
+		Spooled:      s.Spooled,
+		SpooledBytes: s.SpooledBytes,
+		SpoolErrors:  s.SpoolErrors,
+
+		Blocked:        in.blocked.Load(),
+		Modified:       in.modified.Load(),
+		Rules:          in.rules.Set().Rules(),
+		RulesConfirmed: in.rules.Confirmed(),
 	}
 }

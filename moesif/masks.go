@@ -11,7 +11,7 @@ import (
 type masks struct {
 	requestBody, responseBody       *mask.Body
 	requestHeaders, responseHeaders *mask.Headers
-	query                           *mask.Query // nil: the URI stays as it is
+	query                           *mask.Query // of the URI; nil: it stays as it is
 }
 
 func newMasks(c Config) masks {
@@ -19,14 +19,23 @@ func newMasks(c Config) masks {
 		requestBody:  mask.New(c.RequestBodyMasks),
 		responseBody: mask.New(c.ResponseBodyMasks),
 	}
-	var always []string
+	var headers, parameters []string
 	if c.DefaultMasks {
-		always = mask.DefaultHeaders
-		m.query = mask.NewQuery(mask.DefaultQuery)
+		headers, parameters = mask.DefaultHeaders, mask.DefaultQuery
 	}
-	m.requestHeaders = mask.NewHeaders(slices.Concat(always, c.RequestHeaderMasks), m.query)
-	m.responseHeaders = mask.NewHeaders(slices.Concat(always, c.ResponseHeaderMasks), m.query)
+	// A field has the same name in a form's body and in its query string.
+	m.query = query(parameters, c.RequestBodyMasks)
+	m.requestHeaders = mask.NewHeaders(slices.Concat(headers, c.RequestHeaderMasks), m.query)
+	m.responseHeaders = mask.NewHeaders(slices.Concat(headers, c.ResponseHeaderMasks), query(parameters, c.ResponseBodyMasks))
 	return m
+}
+
+// query masks the parameters of both lists; nil when there are none.
+func query(always, configured []string) *mask.Query {
+	if len(always)+len(configured) == 0 {
+		return nil
+	}
+	return mask.NewQuery(slices.Concat(always, configured))
 }
 
 // appendMasked appends what may be sent of the fields in h.

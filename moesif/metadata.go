@@ -5,23 +5,14 @@ import (
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
-// identify finds the caller of a sealed exchange. Who was refused as
-// unauthenticated is nobody, whatever the source.
-func (x *Exchange) identify() identity.Identity {
-	if x.refused == Unauthenticated {
-		return identity.Identity{}
-	}
-	return x.in.sources.Identify(&identity.Request{
-		Headers:  x.header,
-		RawQuery: x.query(),
-		Claims:   x.claims,
-	})
-}
-
-// appendMetadata appends the event's metadata: the operator's own under krakend,
-// and under gatemeter the facts that the protocol has no field for.
+// appendMetadata appends the event's metadata: what code has set, the operator's
+// own under krakend, and under gatemeter the facts that the protocol has no field for.
 func (x *Exchange) appendMetadata(dst []byte, who identity.Identity, cut []string) []byte {
 	dst = append(dst, '{')
+	if len(x.metadata) > 0 {
+		dst = append(dst, x.metadata...)
+		dst = append(dst, ',')
+	}
 	if x.in.metadata != nil {
 		dst = append(dst, `"krakend":`...)
 		dst = append(dst, x.in.metadata...)

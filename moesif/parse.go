@@ -29,6 +29,7 @@ func defaults() Config {
 		RequestMaxBodySize:  100_000,
 		ResponseMaxBodySize: 100_000,
 		DrainTimeout:        10 * time.Second,
+		SpoolMaxBytes:       1 << 30,
 	}
 }
 
@@ -64,15 +65,18 @@ var settings = map[string]setting{
 	"response_max_body_size": {whole(func(c *Config) *int { return &c.ResponseMaxBodySize }, 0, maxBody), true},
 	"drain_timeout":          {setDrainTimeout, true},
 	"default_masks":          {flag(func(c *Config) *bool { return &c.DefaultMasks }), true},
-	"spool_dir":              {notYet(asString, ""), true},
-	"spool_max_bytes":        {notYet(asWhole, 0), true},
-	"rules_cache":            {notYet(asString, ""), true},
-	"block_listed_ips":       {notYet(asBool, false), true},
+	"spool_dir":              {place(func(c *Config) *string { return &c.SpoolDir }), true},
+	"spool_max_bytes":        {whole(func(c *Config) *int64 { return &c.SpoolMaxBytes }, leastSpool, math.MaxInt64), true},
+	"rules_cache":            {place(func(c *Config) *string { return &c.RulesCache }), true},
+	"block_listed_ips":       {flag(func(c *Config) *bool { return &c.BlockListedIPs }), true},
 }
 
 // maxBody bounds, in decoded bytes, what may be captured of one body: a whole
 // batch on the wire is at most 50 MB (Moesif wire, 1.3).
 const maxBody = 50_000_000
+
+// leastSpool is the smallest spool, in bytes: room for a few blocks.
+const leastSpool = 1 << 20
 
 // ParseConfig reads a telemetry/moesif block: strict about keys and values, and
 // weakly typed like KrakenD's parser ("200" for 200, a scalar for a list; KrakenD

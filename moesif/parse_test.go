@@ -36,6 +36,7 @@ func TestABlockThatSetsNothingHasTheDocumentedDefaults(t *testing.T) {
 		BatchSize: 200, TimerWakeUp: 2 * time.Second, EventQueueSize: 1000000, LogBody: true,
 		DefaultMasks: true, CollectorURL: "https://api.moesif.net",
 		RequestMaxBodySize: 100000, ResponseMaxBodySize: 100000, DrainTimeout: 10 * time.Second,
+		SpoolMaxBytes: 1 << 30,
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\n%s\nwant %+v", got, lines(errs), want)
@@ -52,7 +53,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"metadata": {"env": {"name": "prod", "n": 12345678901234567890}}, "debug": true,
 		"collector_url": "http://127.0.0.1:9700/", "event_queue_bytes": 1000, "request_max_body_size": 10,
 		"response_max_body_size": 0, "drain_timeout": "1m30s", "default_masks": false,
-		"spool_dir": "", "spool_max_bytes": 0, "rules_cache": "", "block_listed_ips": false
+		"spool_dir": "/spool", "spool_max_bytes": 5000000, "rules_cache": "rules.json", "block_listed_ips": true
 	}`))
 	want := Config{
 		ApplicationID: "app", UserIDHeaders: []string{"X-User-Id", "Authorization"}, UserIDJWTClaim: "user.id",
@@ -61,6 +62,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		RequestBodyMasks: []string{"c"}, ResponseBodyMasks: []string{"d.e"}, ShouldSkip: "req_method=='GET'",
 		Metadata: json.RawMessage(`{"env":{"n":12345678901234567890,"name":"prod"}}`), Debug: true,
 		CollectorURL: "http://127.0.0.1:9700", RequestMaxBodySize: 10, DrainTimeout: 90 * time.Second,
+		SpoolDir: "/spool", SpoolMaxBytes: 5_000_000, RulesCache: "rules.json", BlockListedIPs: true,
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\n%s\nwant %+v", got, lines(errs), want)
@@ -120,10 +122,10 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"event_queue_bytes", `"1GB"`, `telemetry/moesif.event_queue_bytes: must be a whole number of at least 0 (got "1GB")`},
 		{"drain_timeout", `10`, `telemetry/moesif.drain_timeout: must be a duration of at least 0s, like "10s" (got 10)`},
 		{"drain_timeout", `"-1s"`, `telemetry/moesif.drain_timeout: must be a duration of at least 0s, like "10s" (got "-1s")`},
-		{"spool_dir", `"/var/spool"`, `telemetry/moesif.spool_dir: not available yet: remove it (got "/var/spool")`},
-		{"spool_max_bytes", `5`, `telemetry/moesif.spool_max_bytes: not available yet: remove it (got 5)`},
-		{"rules_cache", `"f"`, `telemetry/moesif.rules_cache: not available yet: remove it (got "f")`},
-		{"block_listed_ips", `true`, `telemetry/moesif.block_listed_ips: not available yet: remove it (got true)`},
+		{"spool_dir", `[1]`, `telemetry/moesif.spool_dir: must be a string (got [1])`},
+		{"spool_max_bytes", `5`, `telemetry/moesif.spool_max_bytes: must be a whole number of at least 1048576 (got 5)`},
+		{"rules_cache", `{}`, `telemetry/moesif.rules_cache: must be a string (got {})`},
+		{"block_listed_ips", `"maybe"`, `telemetry/moesif.block_listed_ips: must be true or false (got "maybe")`},
 		{"batchsize", `1`, `telemetry/moesif.batchsize: unknown key: remove it, or start it with @ to keep it as a comment`},
 	}
 	for _, tt := range tests {
@@ -152,7 +154,8 @@ func TestTheEnvironmentWinsOverTheFile(t *testing.T) {
 	env := map[string]string{
 		"GATEMETER_APPLICATION_ID": "env-app", "GATEMETER_COLLECTOR_URL": "http://localhost:9700",
 		"GATEMETER_EVENT_QUEUE_BYTES": "5000", "GATEMETER_REQUEST_MAX_BODY_SIZE": "1", "GATEMETER_RESPONSE_MAX_BODY_SIZE": "2",
-		"GATEMETER_DRAIN_TIMEOUT": "3s", "GATEMETER_DEFAULT_MASKS": "false", "GATEMETER_SPOOL_DIR": "",
+		"GATEMETER_DRAIN_TIMEOUT": "3s", "GATEMETER_DEFAULT_MASKS": "false", "GATEMETER_SPOOL_DIR": "/var/spool", "GATEMETER_SPOOL_MAX_BYTES": "2000000",
+		"GATEMETER_RULES_CACHE": "rules.json", "GATEMETER_BLOCK_LISTED_IPS": "1",
 		"GATEMETER_BATCH_SIZE": "9", // the file's alone
 	}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
@@ -165,15 +168,16 @@ func TestTheEnvironmentWinsOverTheFile(t *testing.T) {
 		t.Fatal(lines(errs))
 	}
 	if c.ApplicationID != "env-app" || c.CollectorURL != "http://localhost:9700" || c.EventQueueBytes != 5000 ||
-		c.RequestMaxBodySize != 1 || c.ResponseMaxBodySize != 2 || c.DrainTimeout != 3*time.Second || c.DefaultMasks || c.BatchSize != 200 {
+		c.RequestMaxBodySize != 1 || c.ResponseMaxBodySize != 2 || c.DrainTimeout != 3*time.Second || c.DefaultMasks || c.BatchSize != 200 ||
+		c.SpoolDir != "/var/spool" || c.SpoolMaxBytes != 2_000_000 || c.RulesCache != "rules.json" || !c.BlockListedIPs {
 		t.Errorf("got %+v", c)
 	}
 }
 
 func TestWrongVariablesAreNamed(t *testing.T) {
-	env := map[string]string{"GATEMETER_DRAIN_TIMEOUT": "soon", "GATEMETER_APPLICATION_ID": "a", "GATEMETER_BLOCK_LISTED_IPS": "1"}
+	env := map[string]string{"GATEMETER_DRAIN_TIMEOUT": "soon", "GATEMETER_APPLICATION_ID": "a", "GATEMETER_BLOCK_LISTED_IPS": "maybe"}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-	want := `GATEMETER_BLOCK_LISTED_IPS: not available yet: remove it (got "1")
+	want := `GATEMETER_BLOCK_LISTED_IPS: must be true or false (got "maybe")
 GATEMETER_DRAIN_TIMEOUT: must be a duration of at least 0s, like "10s" (got "soon")`
 	if _, errs := (Config{}).WithEnvironment(lookup); lines(errs) != want {
 		t.Errorf("got\n%s\nwant\n%s", lines(errs), want)
@@ -202,4 +206,10 @@ func FuzzParseConfig(f *testing.F) {
 			t.Fatalf("accepted an impossible configuration: %+v", c)
 		}
 	})
+}
+
+// quote writes s as JSON.
+func quote(s string) string {
+	text, _ := json.Marshal(s)
+	return string(text)
 }

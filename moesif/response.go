@@ -58,6 +58,7 @@ func (w *response) begin(status int) {
 	}
 	w.begun = true
 	header := w.Header()
+	setHeaders(header, w.it.exchange.toAdd())
 	if values := header["Content-Length"]; len(values) == 1 {
 		if n, err := strconv.ParseInt(values[0], 10, 64); err == nil {
 			w.length = n

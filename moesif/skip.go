@@ -1,9 +1,10 @@
 package moesif
 
 import (
+	"log/slog"
+	"sync/atomic"
 	"time"
 
-	"github.com/gatemeter/gatemeter/moesif/identity"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
@@ -25,6 +26,10 @@ type Subject struct {
 	Status          int // 0 when there was no answer
 	ResponseHeaders wire.Headers
 	Duration        time.Duration
+
+	// What was captured of the bodies, as it passed: possibly encoded, possibly
+	// the beginning only; nil when there was none or bodies are not captured.
+	RequestBody, ResponseBody []byte
 }
 
 // subject shows a sealed exchange.
@@ -35,12 +40,14 @@ func (x *Exchange) subject() *Subject {
 		Host:            x.host,
 		Path:            x.path(),
 		RawQuery:        x.query(),
-		ClientIP:        identity.ClientIP(x.header, x.remote, x.in.trusted),
+		ClientIP:        x.clientIP(),
 		Headers:         x.header,
 		Claims:          x.claims,
 		Status:          x.status,
 		ResponseHeaders: x.answer,
 		Duration:        x.duration,
+		RequestBody:     x.request.kept,
+		ResponseBody:    x.response.kept,
 	}
 	if len(x.params) > 1 {
 		s.Params = make(map[string]string, len(x.params)/2)
@@ -49,4 +56,24 @@ func (x *Exchange) subject() *Subject {
 		}
 	}
 	return s
+}
+
+// unskipped counts expressions that could not be evaluated, and tells of them once
+// a minute.
+type unskipped struct {
+	logger *slog.Logger
+	n      atomic.Int64
+	told   time.Time // owned by the one goroutine that judges
+	before int64     // n when it was told
+}
+
+func (u *unskipped) note(err error) {
+	n := u.n.Add(1)
+	now := time.Now()
+	if !u.told.IsZero() && now.Sub(u.told) < time.Minute {
+		return
+	}
+	u.logger.Warn("moesif: should_skip could not be evaluated: the events are reported",
+		slog.Int64("events", n-u.before), slog.Any("error", err))
+	u.told, u.before = now, n
 }

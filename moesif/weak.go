@@ -158,6 +158,18 @@ func text(field func(*Config) *string) func(*Config, any) error {
 	}
 }
 
+// place is a path, "" for none.
+func place(field func(*Config) *string) func(*Config, any) error {
+	return func(c *Config, value any) error {
+		s, err := asString(value)
+		if err != nil {
+			return err
+		}
+		*field(c) = s
+		return nil
+	}
+}
+
 func flag(field func(*Config) *bool) func(*Config, any) error {
 	return func(c *Config, value any) error {
 		b, err := asBool(value)
@@ -207,20 +219,6 @@ func fieldNames(field func(*Config) *[]string) func(*Config, any) error {
 			}
 		}
 		*field(c) = names
-		return nil
-	}
-}
-
-// notYet accepts the value that asks for nothing, and refuses any other.
-func notYet[T comparable](as func(any) (T, error), nothing T) func(*Config, any) error {
-	return func(_ *Config, value any) error {
-		v, err := as(value)
-		if err != nil {
-			return err
-		}
-		if v != nothing {
-			return fmt.Errorf("not available yet: remove it (got %s)", show(value))
-		}
 		return nil
 	}
 }

@@ -50,6 +50,7 @@ var floors = []struct {
 	{"platform", append(siblings(9), "web")},
 	{"web", nil},
 	{"examples", nil},
+	{"plugin/krakend", []string{"moesif"}},
 	{"demo", []string{"gateway", "platform", "moesif/wire", "examples"}},
 	{"cmd", []string{"gateway", "platform", "demo", "moesif", "policy", "examples"}},
 	{"bench", nil},

@@ -96,16 +96,20 @@ var (
 	inFlight  = describe("gatemeter_requests_in_flight", "Requests under way.")
 	captured  = describe("gatemeter_events_captured_total", "Exchanges captured as events.")
 	recovered = describe("gatemeter_events_recovered_total", "Events found in the spool at start.")
-	outcomes  = describe("gatemeter_events_total", "Events that left the queue, by outcome (sent, skipped, dropped, rejected) and reason.", "outcome", "reason")
+	outcomes  = describe("gatemeter_events_total", "Events that left the queue, by outcome (sent, skipped, dropped, rejected) and reason; skipped because of should_skip, or sampled.", "outcome", "reason")
 	queued    = describe("gatemeter_queue_events", "Events in the queue, those in flight included.")
 	queuedB   = describe("gatemeter_queue_bytes", "Bytes in the queue.")
+	spooled   = describe("gatemeter_spool_events", "Events of the queue that are on disk.")
+	spooledB  = describe("gatemeter_spool_bytes", "Bytes on disk of the queue.")
+	spoolErrs = describe("gatemeter_spool_errors_total", "Times the spool's disk has failed; what it should keep stays in memory.")
 	governed  = describe("gatemeter_governed_requests_total", "Requests that a governance rule acted on.", "action")
+	rules     = describe("gatemeter_rules", "Governance rules in force.")
 	rulesAge  = describe("gatemeter_rules_age_seconds", "Time since the governance rules were confirmed; NaN as long as none were fetched.")
 )
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requests, inFlight, captured, recovered, outcomes, queued, queuedB, governed, rulesAge} {
+	for _, d := range []*prometheus.Desc{requests, inFlight, captured, recovered, outcomes, queued, queuedB, spooled, spooledB, spoolErrs, governed, rules, rulesAge} {
 		descs <- d
 	}
 }
@@ -128,7 +132,8 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	send(captured, prometheus.CounterValue, float64(s.Captured))
 	send(recovered, prometheus.CounterValue, float64(s.Recovered))
 	send(outcomes, prometheus.CounterValue, float64(s.Sent), "sent", "")
-	send(outcomes, prometheus.CounterValue, float64(s.Skipped), "skipped", "")
+	send(outcomes, prometheus.CounterValue, float64(s.Skipped-s.Sampled), "skipped", "")
+	send(outcomes, prometheus.CounterValue, float64(s.Sampled), "skipped", "sampled")
 	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
 		send(outcomes, prometheus.CounterValue, float64(s.Dropped[reason]), "dropped", reason)
 	}
@@ -137,9 +142,17 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	}
 	send(queued, prometheus.GaugeValue, float64(s.Queued))
 	send(queuedB, prometheus.GaugeValue, float64(s.QueuedBytes))
-	send(governed, prometheus.CounterValue, 0, "block")
-	send(governed, prometheus.CounterValue, 0, "modify")
-	send(rulesAge, prometheus.GaugeValue, math.NaN())
+	send(spooled, prometheus.GaugeValue, float64(s.Spooled))
+	send(spooledB, prometheus.GaugeValue, float64(s.SpooledBytes))
+	send(spoolErrs, prometheus.CounterValue, float64(s.SpoolErrors))
+	send(governed, prometheus.CounterValue, float64(s.Blocked), "block")
+	send(governed, prometheus.CounterValue, float64(s.Modified), "modify")
+	send(rules, prometheus.GaugeValue, float64(s.Rules))
+	age := math.NaN()
+	if !s.RulesConfirmed.IsZero() {
+		age = time.Since(s.RulesConfirmed).Seconds()
+	}
+	send(rulesAge, prometheus.GaugeValue, age)
 }
 
 var _ prometheus.Collector = (*Metrics)(nil)

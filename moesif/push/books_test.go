@@ -98,7 +98,7 @@ func TestBooksBalanceWhateverTheCollectorDoes(t *testing.T) {
 
 // runMoody puts events in bursts, and closes.
 func runMoody(t *testing.T, m *moody, o queue.Options, workers int, drain time.Duration, rnd *rand.Rand) (out outcome) {
-	q := queue.New(o)
+	q := open(t, o)
 	p, err := New(Options{ApplicationID: "app", Transport: m, Concurrency: workers}, q)
 	if err != nil {
 		t.Fatal(err)

@@ -30,8 +30,24 @@ type event struct {
 	skipped bool
 }
 
-func (e *event) Size() int                     { return 1000 }
-func (e *event) Skip() bool                    { return e.skipped }
+func (e *event) Size() int { return 1000 }
+func (e *event) Judge() queue.Verdict {
+	if e.skipped {
+		return queue.Skip
+	}
+	return queue.Report
+}
+
+// open is queue.Open without an error.
+func open(t testing.TB, o queue.Options) *queue.Queue {
+	t.Helper()
+	q, err := queue.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 func (e *event) AppendEvent(dst []byte) []byte { return strconv.AppendInt(dst, int64(e.id), 10) }
 
 func put(q *queue.Queue, ids ...int) {
@@ -134,7 +150,7 @@ func poison(bad ...int) func([]int, *http.Request) (*http.Response, error) {
 // start runs a pusher of a new queue in a bubble, with blocks of 8 events.
 func start(t testing.TB, c *collector, o Options) (*queue.Queue, *Pusher) {
 	t.Helper()
-	q := queue.New(queue.Options{BatchSize: 8, FlushAfter: time.Second})
+	q := open(t, queue.Options{BatchSize: 8, FlushAfter: time.Second})
 	o.URL, o.ApplicationID, o.Transport = "http://collector.test", "app", c
 	p, err := New(o, q)
 	if err != nil {
@@ -157,7 +173,7 @@ func finish(t testing.TB, p *Pusher, d time.Duration) error {
 func balance(t testing.TB, q *queue.Queue, n int) queue.Stats {
 	t.Helper()
 	s := q.Stats()
-	sum := s.Sent + s.Skipped + s.Queued
+	sum := s.Sent + s.Skipped + s.Queued - s.Recovered
 	for _, k := range s.Rejected {
 		sum += k
 	}

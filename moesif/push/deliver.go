@@ -98,6 +98,9 @@ func (w *worker) try(ctx context.Context, b *queue.Block, seen *int64, alone []*
 	case a.kind == damaged:
 		w.p.q.Done(b, map[string]int{RejectedDamaged: b.Events()})
 		return alone
+	case a.kind == unread:
+		w.p.q.Return(b)
+		return alone
 	case b.Events() == 1 && a.kind == tooLarge:
 		w.p.q.Done(b, map[string]int{RejectedTooLarge: 1})
 		return alone

@@ -105,7 +105,7 @@ func TestLonePoisonWaitsForTheNextEventAndHoldsUpNobody(t *testing.T) {
 func TestPoisonInBlocksOfOneDoesNotSlowTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &collector{answer: poison(10, 30, 50)}
-		q := queue.New(queue.Options{BatchSize: 1})
+		q := open(t, queue.Options{BatchSize: 1})
 		p, err := New(Options{ApplicationID: "app", Transport: c, Concurrency: 1}, q)
 		if err != nil {
 			t.Fatal(err)

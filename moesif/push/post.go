@@ -3,6 +3,7 @@ package push
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -28,7 +29,8 @@ const (
 	accepted kind = iota // 2xx
 	refused              // 400: something in the block is wrong
 	tooLarge             // 413
-	damaged              // the block can not be read
+	damaged              // the block can not be read, ever
+	unread               // the block can not be read now
 	down                 // no answer, 408, 429, 5xx: the same push may work later
 	paused               // 401 and whatever else needs somebody to act
 )
@@ -53,9 +55,14 @@ func (a answer) key() string {
 // post sends a block once.
 func (p *Pusher) post(ctx context.Context, b *queue.Block) answer {
 	data, err := b.Data()
-	if err != nil {
+	switch {
+	case errors.Is(err, queue.ErrDamaged):
 		p.o.Logger.Error("moesif: events can not be sent", slog.Any("error", err))
 		return answer{kind: damaged}
+	case err != nil:
+		p.o.Logger.Warn("moesif: events can not be read, they are tried again later", slog.Any("error", err))
+		p.unread.Store(true)
+		return answer{kind: unread}
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -82,6 +89,9 @@ func (p *Pusher) post(ctx context.Context, b *queue.Block) answer {
 			slog.Int("status", resp.StatusCode), slog.Duration("took", time.Since(began)))
 	}
 	a := p.judge(resp)
+	if a.kind == accepted {
+		p.o.Saw(resp.Header.Get(wire.ConfigTagHeader), resp.Header.Get(wire.RulesTagHeader))
+	}
 	if a.kind == accepted && err == nil {
 		a.rejected = rejections(body, b.Events())
 	}

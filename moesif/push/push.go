@@ -8,13 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/queue"
+	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
 // Options say where events go. Zero values take the defaults.
@@ -25,7 +24,10 @@ type Options struct {
 	Transport     http.RoundTripper // default: one of its own
 	Concurrency   int               // pushes at a time, default 4; events stay in order with 1
 	Debug         bool              // log every push
-	Logger        *slog.Logger      // default none
+	// Saw is told the tags on the answers of a collector, "" for one that is
+	// not there; it must not wait. Default none.
+	Saw    func(configTag, rulesTag string)
+	Logger *slog.Logger // default none
 }
 
 // Pusher pushes what a queue holds. Methods are safe for concurrent use.
@@ -37,6 +39,7 @@ type Pusher struct {
 	gate   *gate
 
 	accepted atomic.Int64 // pushes the collector has taken
+	unread   atomic.Bool  // a block could not be read
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // nil until it runs; under mu
@@ -46,15 +49,9 @@ type Pusher struct {
 // New returns a pusher of what q holds. It is an error if the URL is not one of
 // a collector, or there is no application id.
 func New(o Options, q *queue.Queue) (*Pusher, error) {
-	if o.URL == "" {
-		o.URL = "https://api.moesif.net"
-	}
-	u, err := url.Parse(o.URL)
+	endpoint, err := wire.CollectorURL(o.URL, "v1/events/batch")
 	if err != nil {
-		return nil, errors.New("push: collector_url is not a URL") // the error would show a password in it
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("push: collector_url must be like https://api.moesif.net (got %q)", u.Redacted())
+		return nil, fmt.Errorf("push: %w", err)
 	}
 	if o.ApplicationID == "" {
 		return nil, errors.New("push: application_id is missing")
@@ -68,10 +65,17 @@ func New(o Options, q *queue.Queue) (*Pusher, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Saw == nil {
+		o.Saw = func(string, string) {}
+	}
 	if o.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = o.Concurrency
-		o.Transport = t
+		o.Transport = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:   true,
+			MaxIdleConnsPerHost: o.Concurrency,
+			IdleConnTimeout:     90 * time.Second,
+			TLSHandshakeTimeout: timeout,
+		}
 	}
 	p := &Pusher{
 		q: q,
@@ -84,10 +88,8 @@ func New(o Options, q *queue.Queue) (*Pusher, error) {
 		},
 		gate: newGate(),
 		done: make(chan struct{}),
+		url:  endpoint,
 	}
-	// People paste the base with the version as well.
-	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/v1")
-	p.url = u.JoinPath("v1/events/batch").String()
 	return p, nil
 }
 
@@ -100,7 +102,8 @@ func (p *Pusher) Run(ctx context.Context) {
 }
 
 // Close closes the queue and delivers what it holds: at once, whatever pause was
-// on, and again and again until ctx ends. It is an error if events are left.
+// on, and again and again until ctx ends. What is left is saved, if the queue has
+// a spool. It is an error if events are left, wherever.
 func (p *Pusher) Close(ctx context.Context) error {
 	p.q.Close()
 	deadline, _ := ctx.Deadline()
@@ -116,19 +119,31 @@ func (p *Pusher) Close(ctx context.Context) error {
 		p.mu.Unlock()
 		<-p.done
 	}
+	saved, err := p.q.Save()
 	left := p.q.Stats().Queued
 	if left == 0 {
-		return nil
+		return err
 	}
 	why := p.gate.why()
 	switch {
 	case why != "":
 	case ctx.Err() != nil:
 		why = "there was not enough time"
+	case p.unread.Load():
+		why = "they cannot be read"
 	default:
 		why = "the pusher was stopped"
 	}
-	return fmt.Errorf("push: %d events not delivered: %s", left, why)
+	why = fmt.Sprintf("push: %d events not delivered: %s", left, why)
+	switch {
+	case err != nil && saved.Events > 0:
+		return fmt.Errorf("%s; %d kept in %s, sent at the next start: %w", why, saved.Events, saved.Dir, err)
+	case err != nil:
+		return fmt.Errorf("%s: %w", why, err)
+	case saved.Events > 0:
+		return fmt.Errorf("%s; kept in %s, sent at the next start", why, saved.Dir)
+	}
+	return errors.New(why)
 }
 
 // begin reports whether the caller is the one to run.

@@ -28,7 +28,7 @@ func TestPushIsWhatTheWireAsksFor(t *testing.T) {
 				got = r
 				return status(http.StatusCreated)
 			}}
-			q := queue.New(queue.Options{})
+			q := open(t, queue.Options{})
 			p, err := New(Options{URL: base, ApplicationID: "the app", UserAgent: "gatemeter/1", Transport: c}, q)
 			if err != nil {
 				t.Fatal(err)
@@ -68,7 +68,7 @@ func TestTransportOfItsOwnReachesAServer(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 	}))
 	defer server.Close()
-	q := queue.New(queue.Options{})
+	q := open(t, queue.Options{})
 	p, err := New(Options{URL: server.URL, ApplicationID: "app"}, q)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestDebugLogsEachPush(t *testing.T) {
 func TestRunEndsWithItsContextAndGivesBackWhatItHad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &collector{answer: func(_ []int, r *http.Request) (*http.Response, error) { return nil, after(r, time.Hour) }}
-		q := queue.New(queue.Options{BatchSize: 8})
+		q := open(t, queue.Options{BatchSize: 8})
 		p, err := New(Options{ApplicationID: "app", Transport: c}, q)
 		if err != nil {
 			t.Fatal(err)

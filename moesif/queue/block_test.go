@@ -1,9 +1,12 @@
 package queue
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -12,7 +15,7 @@ import (
 
 func TestReturnedBlocksComeFirstInTheirOldOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 4})
+		q := open(t, Options{BatchSize: 4})
 		for i := range 16 {
 			q.Put(item(i))
 		}
@@ -36,7 +39,7 @@ func TestReturnedBlocksComeFirstInTheirOldOrder(t *testing.T) {
 
 func TestBytesOfASplitBlockAreHeldToItsLastEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{})
+		q := open(t, Options{})
 		for i := range 5 {
 			q.Put(item(i))
 		}
@@ -78,9 +81,7 @@ func TestPartsHaveExactlyTheirEvents(t *testing.T) {
 				rt.Fatal("item was not added")
 			}
 		}
-		data, ends := s.finish()
-		s.free()
-		whole := &Block{events: n, ready: true, sealed: &sealed{data: data, ends: ends, events: n}}
+		whole := sealedBlock(s)
 		var check func(b *Block, from int)
 		check = func(b *Block, from int) {
 			if got := ids(t, b); !slices.Equal(got, span(from, from+b.Events())) {
@@ -97,23 +98,61 @@ func TestPartsHaveExactlyTheirEvents(t *testing.T) {
 }
 
 func TestDamagedBlockIsAnError(t *testing.T) {
-	s := newSealer()
-	for i := range 4 {
-		s.add(&plain{id: i})
-	}
-	data, ends := s.finish()
-	s.free()
-	for _, cut := range []int{0, 5, len(data) / 2} {
-		b := &Block{events: 2, sealed: &sealed{data: data[:cut], ends: ends}}
-		if _, err := b.Data(); err == nil {
-			t.Errorf("cut at %d: no error", cut)
+	half := func(change func(gzip, index []byte) ([]byte, []byte)) *Block {
+		s := newSealer()
+		for i := range 4 {
+			s.add(&plain{id: i})
 		}
+		b := sealedBlock(s)
+		data, n := b.sealed.data.bytes(), b.sealed.gzip
+		gzip, index := change(data[:n:n], data[n:])
+		b.sealed.data, b.sealed.gzip = pack(append(gzip, index...)), int32(len(gzip))
+		first, _ := b.Split()
+		return first
+	}
+	for _, cut := range []int{0, 5, 40} {
+		b := half(func(gzip, index []byte) ([]byte, []byte) { return gzip[:cut:cut], index })
+		if _, err := b.Data(); !errors.Is(err, ErrDamaged) {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+	}
+	for name, index := range map[string][]byte{"none": {}, "short": {1}, "long": {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, 1, 1}, "more than there is": {100, 100, 100, 100}} {
+		b := half(func(gzip, _ []byte) ([]byte, []byte) { return gzip, index })
+		if _, err := b.Data(); !errors.Is(err, ErrDamaged) {
+			t.Errorf("index %s: %v", name, err)
+		}
+	}
+}
+
+// sealedBlock is a block of what was added to s, of a queue without a spool.
+func sealedBlock(s *sealer) *Block {
+	data, gzip := s.finish()
+	b := newBlock(&Queue{}, 1)
+	b.events, b.ready = int32(s.events), true
+	b.sealed.data, b.sealed.gzip = pack(data), int32(gzip)
+	b.sealed.events, b.sealed.total = b.events, b.events
+	return b
+}
+
+func TestPackedBytesAreWholeAndTakeWhatTheySay(t *testing.T) {
+	for _, n := range []int{1, 100, 8 << 10, 32 << 10, 32<<10 + 1, 40 << 10, 67_321, 1 << 20} {
+		b := []byte(strings.Repeat("0123456789abcde", n/15+1))[:n]
+		p := pack(b)
+		if !bytes.Equal(p.bytes(), b) || p.isZero() {
+			t.Errorf("%d bytes came out as %d", n, len(p.bytes()))
+		}
+		if most := int64(n + n/8 + 1024); p.size() < int64(n) || p.size() > most && n > 1000 {
+			t.Errorf("%d bytes take %d, want %d at most", n, p.size(), most)
+		}
+	}
+	if p := pack(make([]byte, 67_321)); p.size() > 67_321+1024 {
+		t.Errorf("67321 bytes take %d", p.size())
 	}
 }
 
 func TestRejectionsNeverExceedTheEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 2})
+		q := open(t, Options{BatchSize: 2})
 		for i := range 4 {
 			q.Put(item(i))
 		}
@@ -129,7 +168,7 @@ func TestRejectionsNeverExceedTheEvents(t *testing.T) {
 
 func TestReasonsFromOutsideAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 1})
+		q := open(t, Options{BatchSize: 1})
 		for i := range 100 {
 			q.Put(item(i))
 		}

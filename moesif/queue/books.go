@@ -18,6 +18,7 @@ const (
 	DroppedFullBytes  = "full_bytes"  // MaxBytes were held
 	DroppedClosed     = "closed"      // put after Close
 	DroppedBroken     = "broken"      // the item panicked, or gave no event
+	DroppedDamaged    = "damaged"     // found on disk by Open, and not whole
 )
 
 var doorReasons = [doors]string{DroppedFullEvents, DroppedFullBytes, DroppedClosed}
@@ -28,8 +29,12 @@ const maxReasons = 32
 
 // books count what became of the events that left the queue. Under Queue.mu.
 type books struct {
-	sent, skipped    int64
+	sent             int64
+	skipped, sampled int64 // sampled is a part of skipped
 	tooLarge, broken int64 // dropped after they were let in
+	recovered        int64 // found on disk, damaged included
+	damaged          int64
+	spooled          int64 // on disk and nowhere else
 	rejected         map[string]int64
 }
 
@@ -39,9 +44,11 @@ func newBooks() books { return books{rejected: map[string]int64{}} }
 type outcome struct {
 	sent             int64 // less those in rejected
 	skipped          int64
+	sampled          int64 // of skipped
 	tooLarge, broken int64
 	rejected         map[string]int
 	bytes            int64 // no longer held
+	spooled          bool  // they were on disk, not in memory
 }
 
 // settle enters an outcome in the books. The caller holds mu.
@@ -63,9 +70,14 @@ func (q *Queue) settle(o outcome) {
 	}
 	b.sent += o.sent
 	b.skipped += o.skipped
+	b.sampled += o.sampled
 	b.tooLarge += o.tooLarge
 	b.broken += o.broken
-	q.left.Add(out)
+	if o.spooled {
+		b.spooled -= out
+	} else {
+		q.left.Add(out)
+	}
 	q.bytes.Add(-o.bytes)
 	if lost {
 		signal(q.lost)
@@ -73,15 +85,22 @@ func (q *Queue) settle(o outcome) {
 }
 
 // Stats are the books of a queue at one moment. They balance at any moment:
-// Put = Sent + Skipped + ΣRejected + ΣDropped + Queued.
+// Put + Recovered = Sent + Skipped + ΣRejected + ΣDropped + Queued.
 type Stats struct {
-	Put         int64            // calls of Put
-	Sent        int64            // acknowledged by the collector
-	Skipped     int64            // not to be reported (should_skip)
-	Queued      int64            // held, those in flight included; never more than MaxEvents
-	QueuedBytes int64            // held by them; never more than MaxBytes
-	Rejected    map[string]int64 // refused for good by the collector, by reason
-	Dropped     map[string]int64 // given up here, by reason
+	Put          int64            // calls of Put
+	Recovered    int64            // found on disk by Open
+	Sent         int64            // acknowledged by the collector
+	Skipped      int64            // not reported: should_skip, or left out by sampling
+	Sampled      int64            // of Skipped, those left out by sampling
+	Queued       int64            // held in memory or on disk, those in flight included
+	QueuedBytes  int64            // held in memory by them, never more than MaxBytes: of a block on disk its place, some 200 bytes
+	Spooled      int64            // of Queued, those on disk; the others are never more than MaxEvents
+	SpooledBytes int64            // taken on disk; never more than Spool.MaxBytes
+	Rejected     map[string]int64 // refused for good by the collector, by reason
+	Dropped      map[string]int64 // given up here, by reason
+	SpoolErrors  int64            // times that the disk failed; events stay in memory then
+
+	spoolError error // the latest
 }
 
 // Stats reads the books.
@@ -92,12 +111,19 @@ func (q *Queue) Stats() Stats {
 	s := Stats{
 		Sent:        b.sent,
 		Skipped:     b.skipped,
-		Queued:      q.admitted.Load() - q.left.Load(),
+		Sampled:     b.sampled,
+		Put:         q.admitted.Load(),
+		Recovered:   b.recovered,
+		Spooled:     b.spooled,
 		QueuedBytes: q.bytes.Load(),
 		Rejected:    maps.Clone(b.rejected),
 		Dropped:     map[string]int64{},
 	}
-	s.Put = s.Queued + q.left.Load()
+	s.Queued = s.Put - q.left.Load() + b.spooled
+	if q.keeper != nil {
+		s.SpooledBytes = q.keeper.log.Size()
+		s.SpoolErrors, s.spoolError = q.keeper.failures, q.keeper.failure
+	}
 	for d, reason := range doorReasons {
 		if n := q.refused[d].Load(); n > 0 {
 			s.Dropped[reason] += n
@@ -106,6 +132,9 @@ func (q *Queue) Stats() Stats {
 	}
 	if b.tooLarge > 0 {
 		s.Dropped[DroppedFullBytes] += b.tooLarge
+	}
+	if b.damaged > 0 {
+		s.Dropped[DroppedDamaged] += b.damaged
 	}
 	if b.broken > 0 {
 		s.Dropped[DroppedBroken] += b.broken

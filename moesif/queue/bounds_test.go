@@ -20,7 +20,7 @@ func TestFullQueueDropsAndCounts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := New(c.o)
+				q := open(t, c.o)
 				defer q.Close()
 				let, stuck := int64(0), make(chan struct{})
 				defer close(stuck)
@@ -45,7 +45,7 @@ func TestFullQueueDropsAndCounts(t *testing.T) {
 func TestFullQueueNeverBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan struct{})
-		q := New(Options{MaxEvents: 50, BatchSize: 2, Workers: 1, Logger: logTo(func(string) { <-stuck })})
+		q := open(t, Options{MaxEvents: 50, BatchSize: 2, Workers: 1, Logger: logTo(func(string) { <-stuck })})
 		const puts = 10_000
 		for i := range puts {
 			it := item(i)
@@ -72,7 +72,7 @@ func TestBoundsHoldUnderConcurrency(t *testing.T) {
 		maxEvents       = 300
 		maxBytes        = 200_000
 	)
-	q := New(Options{MaxEvents: maxEvents, MaxBytes: maxBytes, BatchSize: 7, Workers: 3})
+	q := open(t, Options{MaxEvents: maxEvents, MaxBytes: maxBytes, BatchSize: 7, Workers: 3})
 	var wg sync.WaitGroup
 	for p := range producers {
 		wg.Go(func() {
@@ -112,7 +112,7 @@ func TestBoundsHoldUnderConcurrency(t *testing.T) {
 
 func TestBlockThatOutgrowsTheBoundIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{MaxBytes: 100})
+		q := open(t, Options{MaxBytes: 100})
 		it := item(1)
 		it.size = 1 // and much more once it is encoded
 		q.Put(it)

@@ -76,18 +76,21 @@ func (d *dispatcher) collect(n *Node) {
 		return
 	}
 	now := time.Now()
-	var skipped, broken, bytes int64
+	var out outcome
 	for n != nil {
 		next := n.next
 		n.next = nil
-		skip, ok := skips(n.item)
+		verdict, ok := judge(n.item)
 		switch {
 		case !ok:
-			broken++
-			bytes += n.charge
-		case skip:
-			skipped++
-			bytes += n.charge
+			out.broken++
+			out.bytes += n.charge
+		case verdict != Report:
+			out.skipped++
+			if verdict == Sample {
+				out.sampled++
+			}
+			out.bytes += n.charge
 		default:
 			d.open.add(n)
 			if d.open.events == 1 {
@@ -99,9 +102,9 @@ func (d *dispatcher) collect(n *Node) {
 		}
 		n = next
 	}
-	if skipped+broken > 0 {
+	if out.skipped+out.broken > 0 {
 		d.q.mu.Lock()
-		d.q.settle(outcome{skipped: skipped, broken: broken, bytes: bytes})
+		d.q.settle(out)
 		d.q.mu.Unlock()
 	}
 }
@@ -121,12 +124,12 @@ func (d *dispatcher) seal() {
 	}()
 }
 
-// skips asks the item whether it is not to be reported; ok is false when it panicked.
-func skips(it Item) (skip, ok bool) {
+// judge asks the item what becomes of it; ok is false when it panicked.
+func judge(it Item) (v Verdict, ok bool) {
 	defer func() {
 		if !ok {
 			_ = recover() // counted by the caller: the host goes on
 		}
 	}()
-	return it.Skip(), true
+	return it.Judge(), true
 }

@@ -5,6 +5,9 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/queue/spool"
 )
 
 // line holds the blocks that nobody has taken, in the order of their events.
@@ -13,7 +16,18 @@ type line struct {
 	returned    []*Block // sorted; each before every block of first…last
 	first, last *Block
 	seq         uint64 // of the last block that was enqueued
+	unsealed    int    // blocks that are to be filled
 	ended       bool   // the dispatcher adds no more
+}
+
+// append puts b at the end.
+func (l *line) append(b *Block) {
+	if l.first == nil {
+		l.first = b
+	} else {
+		l.last.next = b
+	}
+	l.last = b
 }
 
 // enqueue adds a block that is to be filled.
@@ -22,35 +36,35 @@ func (q *Queue) enqueue() *Block {
 	defer q.mu.Unlock()
 	l := &q.line
 	l.seq++
-	b := &Block{seq: l.seq}
-	if l.first == nil {
-		l.first = b
-	} else {
-		l.last.next = b
-	}
-	l.last = b
+	l.unsealed++
+	b := newBlock(q, l.seq)
+	l.append(b)
 	return b
 }
 
 // fill encodes and seals a group. Its charge becomes that of the block; should
 // the block be larger than its raw items, and not fit, it is dropped.
 func (q *Queue) fill(b *Block, g group) {
-	s := newSealer()
+	enc := newSealer()
 	for n := g.first; n != nil; {
 		next := n.next
 		n.next = nil
-		s.add(n.item)
+		enc.add(n.item)
 		n = next
 	}
-	kept := len(s.ends)
+	kept := enc.events
 	out := outcome{broken: int64(g.events - kept)}
-	data := &sealed{events: kept}
+	var data packed
+	var gzip int
+	var size int64
 	if kept > 0 {
-		data.data, data.ends = s.finish()
-		data.bytes = int64(len(data.data)) + 4*int64(kept) + blockOverhead
+		var b []byte
+		b, gzip = enc.finish()
+		data = pack(b)
+		size = data.size() + blockOverhead
 	}
-	s.free()
-	switch grown := data.bytes - g.bytes; {
+	enc.free()
+	switch grown := size - g.bytes; {
 	case grown <= 0:
 		out.bytes = -grown
 	case !q.reserve(grown):
@@ -60,7 +74,15 @@ func (q *Queue) fill(b *Block, g group) {
 
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b.events, b.sealed, b.ready = kept, data, true
+	q.line.unsealed--
+	b.events, b.ready = int32(kept), true
+	if s := b.sealed; kept > 0 {
+		s.data, s.gzip, s.bytes = data, int32(gzip), size
+		s.events, s.total = b.events, b.events
+		if q.keeper != nil {
+			q.keeper.add(s)
+		}
+	}
 	q.settle(out)
 	q.moved.Broadcast()
 }
@@ -124,8 +146,17 @@ func (q *Queue) TryTake() *Block {
 }
 
 // Return puts a block that was taken, or what it was split into, back in its
-// place, before all that came later.
+// place, before all that came later. One that could not be read just now comes
+// back after half a minute, or with the next Open.
 func (q *Queue) Return(b *Block) {
+	if b.failed != 0 {
+		time.AfterFunc(readRetry, func() { q.putBack(b) })
+		return
+	}
+	q.putBack(b)
+}
+
+func (q *Queue) putBack(b *Block) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := &q.line
@@ -139,10 +170,15 @@ func (q *Queue) Return(b *Block) {
 func (q *Queue) Done(b *Block, rejected map[string]int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	out := outcome{sent: int64(b.events), rejected: rejected}
-	b.sealed.events -= b.events
-	if b.sealed.events == 0 {
-		out.bytes = b.sealed.bytes
+	s := b.sealed
+	out := outcome{sent: int64(b.events), rejected: rejected, spooled: s.data.isZero()}
+	s.events -= b.events
+	if s.events == 0 {
+		out.bytes = s.bytes
+		s.data = packed{}
 	}
 	q.settle(out)
+	if q.keeper != nil {
+		q.keeper.settle(s, spool.Run{From: int(b.from), Events: int(b.events)})
+	}
 }

@@ -6,17 +6,26 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/queue/spool"
 )
 
 // Options says how much a queue may hold and when it seals. Zero values take
 // the defaults.
 type Options struct {
-	MaxEvents  int           // events held, whatever their state; default 1,000,000
-	MaxBytes   int64         // bytes held, whatever their state; default 256 MiB
+	MaxEvents  int           // events held in memory, whatever their state; default 1,000,000
+	MaxBytes   int64         // bytes held in memory, whatever their state; default 256 MiB
 	BatchSize  int           // events per block, default 200
 	FlushAfter time.Duration // age of the oldest event at which a partial block is sealed, default 2s
 	Workers    int           // blocks encoded and sealed at a time; default half of GOMAXPROCS, from 1 to 4
 	Logger     *slog.Logger  // told of losses, at most once a minute; default none
+	Spool      Spool         // where events wait on disk; default nowhere
+}
+
+// Spool says where blocks that wait are kept on disk.
+type Spool struct {
+	Dir      string // of this queue alone, made if it is not there; "" for none
+	MaxBytes int64  // taken by it, default 1 GiB
 }
 
 // maxBlockBytes bounds the raw bytes of the events of one block, well under
@@ -40,6 +49,9 @@ func (o *Options) fill() {
 	if o.Workers <= 0 {
 		o.Workers = max(1, min(4, runtime.GOMAXPROCS(0)/2))
 	}
+	if o.Spool.MaxBytes <= 0 {
+		o.Spool.MaxBytes = 1 << 30
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -48,7 +60,8 @@ func (o *Options) fill() {
 // Queue holds events from capture to delivery. Items are put raw; a dispatcher
 // groups them in the order of their arrival, workers seal the groups, and
 // whoever delivers takes the blocks in the same order. All methods are safe for
-// concurrent use. A queue has goroutines of its own until Close.
+// concurrent use. A queue has goroutines of its own until Close, with a spool
+// until Save.
 type Queue struct {
 	o          Options
 	blockBytes int64 // raw bytes at which a block is full
@@ -74,10 +87,20 @@ type Queue struct {
 	moved sync.Cond // a block was sealed or returned, the dispatcher ended, or a Take gave up
 	line  line      // under mu
 	books books     // under mu
+
+	began  time.Time
+	keeper *keeper // nil without a spool
 }
 
-// New returns a queue at work.
-func New(o Options) *Queue {
+// now is the time since the queue began, never 0.
+func (q *Queue) now() time.Duration { return time.Since(q.began) + 1 }
+
+// Open returns a queue at work. With a spool, what it holds comes first. It is an
+// error if the spool cannot be used: its directory cannot be written, another
+// process uses it, or it was written by a newer version.
+func Open(o Options) (*Queue, error) { return openIn(o, spool.Dir(o.Spool.Dir)) }
+
+func openIn(o Options, dir spool.FS) (*Queue, error) {
 	o.fill()
 	q := &Queue{
 		o:          o,
@@ -88,12 +111,19 @@ func New(o Options) *Queue {
 		closing:    make(chan struct{}),
 		workers:    make(chan struct{}, o.Workers),
 		books:      newBooks(),
+		began:      time.Now(),
 	}
 	q.moved.L = &q.mu
 	q.wakeAt.Store(1)
+	if o.Spool.Dir != "" {
+		if err := q.recover(dir); err != nil {
+			return nil, err
+		}
+		go q.keeper.run()
+	}
 	go q.dispatch()
 	go q.report()
-	return q
+	return q, nil
 }
 
 // Put hands an item over and reports whether it was let in; what is not is

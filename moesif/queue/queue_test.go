@@ -14,7 +14,7 @@ import (
 
 func TestTimerRunsFromTheOldestEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{FlushAfter: 2 * time.Second})
+		q := open(t, Options{FlushAfter: 2 * time.Second})
 		defer q.Close()
 		for i := range 7 { // each event less than FlushAfter after the one before
 			q.Put(item(i))
@@ -37,7 +37,7 @@ func TestTimerRunsFromTheOldestEvent(t *testing.T) {
 
 func TestFullGroupIsSealedAtOnceAndTheRestInItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 4, FlushAfter: 2 * time.Second})
+		q := open(t, Options{BatchSize: 4, FlushAfter: 2 * time.Second})
 		defer q.Close()
 		expect := func(want ...[]int) {
 			t.Helper()
@@ -69,7 +69,7 @@ func TestFullGroupIsSealedAtOnceAndTheRestInItsTime(t *testing.T) {
 // An event that is skipped wakes the dispatcher as if it filled the group.
 func TestSkippedEventsDoNotDelayTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 3, FlushAfter: 2 * time.Second})
+		q := open(t, Options{BatchSize: 3, FlushAfter: 2 * time.Second})
 		defer q.Close()
 		q.Put(item(0))
 		pass(time.Second)
@@ -87,7 +87,7 @@ func TestSkippedEventsDoNotDelayTheOthers(t *testing.T) {
 
 func TestEventPutWhileTheDispatcherIsBusyIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 3, FlushAfter: 2 * time.Second})
+		q := open(t, Options{BatchSize: 3, FlushAfter: 2 * time.Second})
 		defer q.Close()
 		q.Put(item(0))
 		synctest.Wait()
@@ -105,7 +105,7 @@ func TestEventPutWhileTheDispatcherIsBusyIsSeen(t *testing.T) {
 
 func TestFlushSealsWhatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{})
+		q := open(t, Options{})
 		defer q.Close()
 		q.Flush() // nothing to do
 		q.Put(item(1))
@@ -120,7 +120,7 @@ func TestFlushSealsWhatIsThere(t *testing.T) {
 
 func TestManyBytesAreABlockToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{MaxBytes: 80_000}) // a block at 10,000 bytes
+		q := open(t, Options{MaxBytes: 80_000}) // a block at 10,000 bytes
 		defer q.Close()
 		for i := range 9 {
 			it := item(i)
@@ -139,18 +139,19 @@ func TestManyBytesAreABlockToo(t *testing.T) {
 
 func TestSkippedEventsAreCountedAndFillNoBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 3})
+		q := open(t, Options{BatchSize: 3})
 		defer q.Close()
 		for i := range 12 {
 			it := item(i)
 			it.skip = func() bool { return i%2 == 0 }
+			it.sample = i%4 == 0
 			q.Put(it)
 		}
 		synctest.Wait()
 		if got, want := ready(t, q), [][]int{{1, 3, 5}, {7, 9, 11}}; !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
-		if s := balance(t, q, 12); s.Skipped != 6 || s.Sent != 6 || s.QueuedBytes != 0 {
+		if s := balance(t, q, 12); s.Skipped != 6 || s.Sampled != 3 || s.Sent != 6 || s.QueuedBytes != 0 {
 			t.Fatalf("%+v", s)
 		}
 	})
@@ -158,7 +159,7 @@ func TestSkippedEventsAreCountedAndFillNoBlock(t *testing.T) {
 
 func TestItemsThatPanicOrGiveNothingAreDroppedAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{})
+		q := open(t, Options{})
 		for i := range 6 {
 			it := item(i)
 			switch i {
@@ -186,12 +187,12 @@ func TestItemsThatPanicOrGiveNothingAreDroppedAlone(t *testing.T) {
 type nothing struct{}
 
 func (nothing) Size() int                     { return 10 }
-func (nothing) Skip() bool                    { return false }
+func (nothing) Judge() Verdict                { return Report }
 func (nothing) AppendEvent(dst []byte) []byte { return dst }
 
 func TestBlockOfBrokenItemsOnlyIsNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{})
+		q := open(t, Options{})
 		q.Put(nothing{})
 		q.Close()
 		if b, err := q.Take(t.Context()); !errors.Is(err, io.EOF) {
@@ -203,7 +204,7 @@ func TestBlockOfBrokenItemsOnlyIsNotTaken(t *testing.T) {
 
 func TestOrderOfEachCallerIsKept(t *testing.T) {
 	const producers, each = 6, 800
-	q := New(Options{BatchSize: 11, Workers: 4})
+	q := open(t, Options{BatchSize: 11, Workers: 4})
 	var wg sync.WaitGroup
 	for p := range producers {
 		wg.Go(func() {
@@ -245,7 +246,7 @@ func TestOrderOfEachCallerIsKept(t *testing.T) {
 
 func TestSlowWorkerDoesNotOvertake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 1, Workers: 3})
+		q := open(t, Options{BatchSize: 1, Workers: 3})
 		slow := item(0)
 		slow.encode = func() { pass(time.Second) }
 		q.Put(slow)
@@ -265,7 +266,7 @@ func TestSlowWorkerDoesNotOvertake(t *testing.T) {
 
 func TestCloseSealsEverythingAndThenEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{BatchSize: 3})
+		q := open(t, Options{BatchSize: 3})
 		for i := range 8 {
 			q.Put(item(i))
 		}
@@ -297,7 +298,7 @@ func TestCloseSealsEverythingAndThenEnds(t *testing.T) {
 
 func TestWhatIsLetInWhileClosingIsNotLost(t *testing.T) {
 	for range 50 {
-		q := New(Options{BatchSize: 2})
+		q := open(t, Options{BatchSize: 2})
 		let := make(chan int64)
 		for range 2 {
 			go func() {
@@ -325,7 +326,7 @@ func TestWhatIsLetInWhileClosingIsNotLost(t *testing.T) {
 
 func TestTakeEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(Options{})
+		q := open(t, Options{})
 		defer q.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -336,7 +337,11 @@ func TestTakeEndsWithItsContext(t *testing.T) {
 }
 
 func ExampleQueue() {
-	q := New(Options{BatchSize: 200})
+	q, err := Open(Options{BatchSize: 200})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	q.Put(item(1))
 	q.Close()
 	b, err := q.Take(context.Background())

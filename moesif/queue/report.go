@@ -39,15 +39,23 @@ func (q *Queue) tell(told *Stats) bool {
 	now := q.Stats()
 	dropped := since(now.Dropped, told.Dropped)
 	rejected := since(now.Rejected, told.Rejected)
-	*told = now
 	if len(dropped) > 0 {
-		q.o.Logger.Warn("moesif: events dropped", append(dropped,
-			slog.Int64("queued", now.Queued), slog.Int64("queued_bytes", now.QueuedBytes))...)
+		dropped = append(dropped, slog.Int64("queued", now.Queued), slog.Int64("queued_bytes", now.QueuedBytes))
+		if q.keeper != nil {
+			dropped = append(dropped, slog.Int64("spooled", now.Spooled), slog.Int64("spooled_bytes", now.SpooledBytes))
+		}
+		q.o.Logger.Warn("moesif: events dropped", dropped...)
 	}
 	if len(rejected) > 0 {
 		q.o.Logger.Warn("moesif: events rejected by the collector", rejected...)
 	}
-	return len(dropped)+len(rejected) > 0
+	failures := now.SpoolErrors - told.SpoolErrors
+	*told = now
+	if failures > 0 {
+		q.o.Logger.Warn("moesif: the spool cannot be written: events stay in memory, it is tried again",
+			slog.String("spool_dir", q.o.Spool.Dir), slog.Int64("failures", failures), slog.Any("error", now.spoolError))
+	}
+	return len(dropped)+len(rejected) > 0 || failures > 0
 }
 
 // since is what the counters grew by, as attributes in the order of their names.

@@ -30,7 +30,7 @@ func (f logFunc) Handle(_ context.Context, r slog.Record) error {
 func TestLossesAreLoggedOnceAMinuteWithCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged []string
-		q := New(Options{MaxEvents: 1, Logger: logTo(func(s string) {
+		q := open(t, Options{MaxEvents: 1, Logger: logTo(func(s string) {
 			s, _, _ = strings.Cut(s, " queued_bytes") // raw or sealed, as it happens
 			logged = append(logged, s)
 		})})

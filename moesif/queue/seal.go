@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"sync"
 
@@ -14,8 +15,9 @@ type sealer struct {
 	gz   *gzip.Writer
 	out  bytes.Buffer // compressed
 	text []byte       // not compressed yet
-	ends []uint32
-	done uint32 // bytes of the array before text
+
+	index  []byte // the length of each event, as unsigned varints
+	events int
 }
 
 // Scratch beyond these is not kept for the next block.
@@ -37,7 +39,7 @@ func newSealer() *sealer {
 	s := sealers.Get().(*sealer)
 	s.out.Reset()
 	s.gz.Reset(&s.out)
-	s.text, s.ends, s.done = s.text[:0], s.ends[:0], 0
+	s.text, s.index, s.events = s.text[:0], s.index[:0], 0
 	return s
 }
 
@@ -64,76 +66,120 @@ func (s *sealer) add(it Item) (ok bool) {
 		return false
 	}
 	s.text = text
-	s.mark()
+	s.index = binary.AppendUvarint(s.index, uint64(len(text)-start))
+	s.events++
+	if len(s.text) >= chunk {
+		s.compress()
+	}
 	return true
 }
 
 // separate begins the array or goes on with it.
 func (s *sealer) separate() {
-	if len(s.ends) == 0 {
+	if s.events == 0 {
 		s.text = append(s.text, '[')
 		return
 	}
 	s.text = append(s.text, ',')
 }
 
-// mark notes where an event ends, and compresses what has come together.
-func (s *sealer) mark() {
-	s.ends = append(s.ends, s.done+uint32(len(s.text))) // a block is bounded far below 4 GiB
-	if len(s.text) >= chunk {
-		s.compress()
-	}
-}
-
 func (s *sealer) compress() {
-	s.done += uint32(len(s.text)) // as above
 	if _, err := s.gz.Write(s.text); err != nil {
 		panic(err) // a bytes.Buffer does not fail
 	}
 	s.text = s.text[:0]
 }
 
-// finish ends the array. It returns the compressed bytes, and where each event
-// ends in the array, both owned by the caller.
-func (s *sealer) finish() (data []byte, ends []uint32) {
+// finish ends the array. It returns the compressed bytes and behind them the
+// index, good until the next use of s, and the length of the former.
+func (s *sealer) finish() (data []byte, gzip int) {
 	s.text = append(s.text, ']')
 	s.compress()
 	if err := s.gz.Close(); err != nil {
 		panic(err) // as above
 	}
-	return bytes.Clone(s.out.Bytes()), append([]uint32(nil), s.ends...)
+	gzip = s.out.Len()
+	s.out.Write(s.index)
+	return s.out.Bytes(), gzip
+}
+
+// packed is bytes that wait, in one or two pieces whose capacity is what they
+// take: beyond 32 KiB the allocator rounds up to pages, and the half page that
+// each block would waste is some 6 % of it.
+type packed struct{ pages, rest []byte }
+
+func pack(b []byte) packed {
+	const page = 8 << 10
+	whole := 0
+	if len(b) > 4*page {
+		whole = len(b) &^ (page - 1)
+	}
+	var p packed
+	if whole > 0 {
+		p.pages = make([]byte, whole)
+		copy(p.pages, b)
+	}
+	p.rest = append(p.rest, b[whole:]...)
+	return p
+}
+
+func (p packed) isZero() bool { return p.pages == nil && p.rest == nil }
+
+// size is the memory it takes, in bytes.
+func (p packed) size() int64 { return int64(cap(p.pages) + cap(p.rest)) }
+
+// bytes are all of it in one piece, which must not be changed.
+func (p packed) bytes() []byte {
+	if len(p.pages) == 0 {
+		return p.rest
+	}
+	return append(append(make([]byte, 0, len(p.pages)+len(p.rest)), p.pages...), p.rest...)
 }
 
 // part is the block of the events from to to (exclusive) of a sealed array.
-func part(data []byte, ends []uint32, from, to int) ([]byte, error) {
-	text, err := open(data, int(ends[to-1]))
+func part(data, index []byte, from, to int) ([]byte, error) {
+	start, end := 0, 0 // end is where a bracket or a comma stands, then the next event
+	for i := range to {
+		n, size := binary.Uvarint(index)
+		if size <= 0 || n > uint64(len(data))*maxInflation {
+			return nil, fmt.Errorf("queue: opening a sealed block: %w: no length of event %d", ErrDamaged, i)
+		}
+		index = index[size:]
+		if i == from {
+			start = end + 1
+		}
+		end += 1 + int(n)
+	}
+	text, err := unseal(data, end)
 	if err != nil {
 		return nil, err
-	}
-	start := 1 // after the bracket
-	if from > 0 {
-		start = int(ends[from-1]) + 1 // after the comma
 	}
 	s := newSealer()
 	defer s.free()
 	s.text = append(s.text, '[')
 	s.text = append(s.text, text[start:]...)
-	data, _ = s.finish()
-	return data, nil
+	data, gzip := s.finish()
+	return bytes.Clone(data[:gzip]), nil
 }
 
-// open decompresses the first n bytes of an array.
-func open(data []byte, n int) ([]byte, error) {
+// maxInflation bounds how many bytes come out of one that deflate has compressed.
+const maxInflation = 1100
+
+// unseal decompresses the first n bytes of an array.
+func unseal(data []byte, n int) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("queue: opening a sealed block: %w", err)
+		return nil, fmt.Errorf("queue: opening a sealed block: %w: %w", ErrDamaged, err)
+	}
+	if n > len(data)*maxInflation {
+		return nil, fmt.Errorf("queue: opening a sealed block of %d bytes: %w: %d are expected in it", len(data), ErrDamaged, n)
 	}
 	text := make([]byte, n)
 	for at := 0; at < n; {
 		m, err := r.Read(text[at:])
 		at += m
 		if err != nil && at < n {
-			return nil, fmt.Errorf("queue: opening a sealed block at byte %d of %d: %w", at, n, err)
+			return nil, fmt.Errorf("queue: opening a sealed block at byte %d of %d: %w: %w", at, n, ErrDamaged, err)
 		}
 	}
 	return text, nil

@@ -25,11 +25,31 @@ type plain struct {
 	id, size int
 	pad      string
 	skip     func() bool
+	sample   bool   // if it is skipped, that is why
 	encode   func() // called first
 }
 
-func (p *plain) Size() int  { return p.size }
-func (p *plain) Skip() bool { return p.skip != nil && p.skip() }
+func (p *plain) Size() int { return p.size }
+func (p *plain) Judge() Verdict {
+	if p.skip != nil && p.skip() {
+		if p.sample {
+			return Sample
+		}
+		return Skip
+	}
+	return Report
+}
+
+// open is Open without an error.
+func open(t testing.TB, o Options) *Queue {
+	t.Helper()
+	q, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 func (p *plain) AppendEvent(dst []byte) []byte {
 	if p.encode != nil {
 		p.encode()
@@ -78,7 +98,7 @@ func ready(t testing.TB, q *Queue) (blocks [][]int) {
 func balance(t testing.TB, q *Queue, put int64) Stats {
 	t.Helper()
 	s := q.Stats()
-	sum := s.Sent + s.Skipped + s.Queued
+	sum := s.Sent + s.Skipped + s.Queued - s.Recovered
 	for _, n := range s.Rejected {
 		sum += n
 	}
