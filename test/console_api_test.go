@@ -1,8 +1,10 @@
 package test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -21,13 +23,15 @@ type event struct {
 		Body    json.RawMessage   `json:"body"`
 	} `json:"request"`
 	Response struct {
-		Time   string          `json:"time"`
-		Status int             `json:"status"`
-		Body   json.RawMessage `json:"body"`
+		Time    string          `json:"time"`
+		Status  int             `json:"status"`
+		Headers map[string]any  `json:"headers"`
+		Body    json.RawMessage `json:"body"`
 	} `json:"response"`
 	UserID        string `json:"user_id"`
 	CompanyID     string `json:"company_id"`
 	TransactionID string `json:"transaction_id"`
+	BlockedBy     string `json:"blocked_by"`
 	Metadata      struct {
 		KrakenD   map[string]any `json:"krakend"`
 		Gatemeter struct {
@@ -66,17 +70,31 @@ func (b books) balance() error {
 
 func (p platformAPI) get(t *testing.T, path string, into any) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, nil)
+	p.do(t, http.MethodGet, path, nil, http.StatusOK, into)
+}
+
+// do asks with a JSON body, or without for nil, wants the status, and reads the answer.
+func (p platformAPI) do(t *testing.T, method, path string, body any, want int, into any) {
+	t.Helper()
+	var sent []byte
+	if body != nil {
+		var err error
+		if sent, err = json.Marshal(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, p.url+path, bytes.NewReader(sent))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+adminToken)
-	status, body := fetch(t, req)
-	if status != http.StatusOK {
-		t.Fatalf("GET %s: %d %s", path, status, body)
+	req.Header.Set("Content-Type", "application/json")
+	status, answer := fetch(t, req)
+	if status != want {
+		t.Fatalf("%s %s: %d %s, want %d", method, path, status, answer, want)
 	}
-	if err := json.Unmarshal(body, into); err != nil {
-		t.Fatalf("GET %s: %v in %s", path, err, body)
+	if err := json.Unmarshal(answer, into); err != nil {
+		t.Fatalf("%s %s: %v in %s", method, path, err, answer)
 	}
 }
 
@@ -105,18 +123,34 @@ func (p platformAPI) events(t *testing.T, query url.Values) (page []event, next 
 	return answer.Events, answer.Next
 }
 
-// allEvents walks every page.
-func (p platformAPI) allEvents(t *testing.T) []event {
+// row is what tells events apart: a list of many decodes no more than this.
+type row struct {
+	Request struct {
+		URI string `json:"uri"`
+	} `json:"request"`
+	UserID        string `json:"user_id"`
+	TransactionID string `json:"transaction_id"`
+	Weight        int    `json:"weight"`
+}
+
+// rows walks every page of the events that query selects.
+func (p platformAPI) rows(t *testing.T, query url.Values) []row {
 	t.Helper()
-	var all []event
-	query := url.Values{"limit": {"1000"}, "bodies": {"false"}}
+	var all []row
+	query = maps.Clone(query)
+	query.Set("limit", "1000")
+	query.Set("bodies", "false")
 	for {
-		page, next := p.events(t, query)
-		all = append(all, page...)
-		if next == "" {
+		var page struct {
+			Events []row  `json:"events"`
+			Next   string `json:"next"`
+		}
+		p.get(t, "/api/v1/events?"+query.Encode(), &page)
+		all = append(all, page.Events...)
+		if page.Next == "" {
 			return all
 		}
-		query.Set("cursor", next)
+		query.Set("cursor", page.Next)
 	}
 }
 

@@ -23,6 +23,10 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if port := os.Getenv(linkVariable); port != "" {
+		serveLink(port)
+		return
+	}
 	os.Exit(run(m))
 }
 

@@ -20,7 +20,7 @@ func TestMoesifsNodeSDKReportsToThePlatform(t *testing.T) {
 	listen := "127.0.0.1:" + strconv.Itoa(freePort(t))
 	platform := platformAPI{"http://" + listen}
 	start(t, nil, []string{"platform", "--data", t.TempDir(), "--listen", listen}, platform.url+"/readyz")
-	api := startSDK(t, platform)
+	api := startSDK(t, platform, "app.mjs")[0]
 
 	const n = 25
 	for i := range n {
@@ -75,10 +75,10 @@ func installSDK(t *testing.T) {
 	}
 }
 
-// startSDK runs the little API and returns its address.
-func startSDK(t *testing.T, platform platformAPI) string {
+// startSDK runs one of the little APIs and returns its addresses.
+func startSDK(t *testing.T, platform platformAPI, app string) (urls []string) {
 	t.Helper()
-	cmd := exec.Command("node", "app.mjs")
+	cmd := exec.Command("node", app)
 	cmd.Dir = "sdk"
 	cmd.Env = append(os.Environ(), "COLLECTOR_URL="+platform.url, "APPLICATION_ID="+platform.applicationID(t))
 	var complaints strings.Builder
@@ -100,5 +100,5 @@ func startSDK(t *testing.T, platform platformAPI) string {
 	if err != nil {
 		t.Fatalf("the SDK's process said no address: %v", err)
 	}
-	return strings.TrimSpace(line)
+	return strings.Fields(line)
 }

@@ -4,6 +4,7 @@ package test
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -30,8 +31,8 @@ func TestSoak(t *testing.T) {
 			before := h.platform.pipeline(t).Stored
 			some := before + int64(r.IntN(n/4+1))
 			eventually(t, time.Minute, "some more events stored, or all", func() bool {
-				captured, queued, _ := h.gatewayBooks(t)
-				return h.platform.pipeline(t).Stored >= some || queued == 0 && captured >= int64(first)
+				b := h.books(t)
+				return h.platform.pipeline(t).Stored >= some || b.queued == 0 && b.captured >= int64(first)
 			})
 			if r.IntN(3) == 0 {
 				h.platformProcess.terminate(t)
@@ -47,5 +48,12 @@ func TestSoak(t *testing.T) {
 		first += n
 		h.wantStoredOnce(t, answered, 2*time.Minute)
 		t.Logf("%d calls, %d of them stored once", first, len(answered))
+	}
+}
+
+// Round after round of a hundred thousand calls over a bad link.
+func TestSoakOnABadLink(t *testing.T) {
+	for end, n := time.Now().Add(*soak), *seed; time.Now().Before(end); n++ {
+		t.Run(fmt.Sprintf("seed %d", n), func(t *testing.T) { throughChaos(t, n, 100000) })
 	}
 }
