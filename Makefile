@@ -75,7 +75,7 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	    done; done); done
 
 .PHONY: soak
-soak: build ## long seeded runs for SOAK (30m): the platform killed under load; every property with more seeds
+soak: build ## long seeded runs for SOAK (30m): the platform killed under load; a bad link; every property with more seeds
 	go test -tags soak ./test -run TestSoak -timeout 0 -v -soak $(SOAK)
 	cd moesif && go test $(PROPERTIES_LIGHT) -timeout 0 -rapid.checks $(CHECKS)
 	go test $(PROPERTIES) -timeout 0 -rapid.checks $(CHECKS)
