@@ -1,61 +1,63 @@
+//go:build linux
+
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 )
 
 // serve is one of the processes around the gateway: the upstream, the collector,
-// or the reverse proxy it is compared with.
+// or the reverse proxy it is compared with. args are its role, and what that needs
+// to know. It prints its address.
 func serve(ctx context.Context, args []string) error {
-	var h http.Handler
-	switch args[0] {
-	case "upstream":
-		h = upstream()
-	case "collector":
-		h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := io.Copy(io.Discard, r.Body); err == nil {
-				w.WriteHeader(http.StatusCreated)
-			}
-		})
-	case "reverseproxy":
-		target, err := url.Parse(args[1])
-		if err != nil {
-			return err
-		}
-		h = reverseProxy(target)
-	default:
-		return fmt.Errorf("unknown role %q", args[0])
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // lives as long as the process
 	if err != nil {
 		return err
 	}
+	context.AfterFunc(ctx, func() { _ = l.Close() })
 	fmt.Println(l.Addr())
+	switch role, argument := args[0], args[1]; role {
+	case "upstream":
+		items, err := strconv.Atoi(argument)
+		if err != nil {
+			return fmt.Errorf("serve upstream: items of an answer: %w", err)
+		}
+		return serveAnswers(l, items)
+	case "collector":
+		customers, err := strconv.Atoi(argument)
+		if err != nil {
+			return fmt.Errorf("serve collector: number of customers: %w", err)
+		}
+		c, err := newCollector(customers)
+		if err != nil {
+			return err
+		}
+		return serveHTTP(l, c)
+	case "reverseproxy":
+		return serveHTTP(l, reverseProxy(&url.URL{Scheme: "http", Host: argument}))
+	default:
+		return fmt.Errorf("serve: unknown role %q", role)
+	}
+}
+
+func serveHTTP(l net.Listener, h http.Handler) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	if err := server.Serve(l); err != http.ErrServerClosed {
+	if err := server.Serve(l); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
-func upstream() http.Handler {
-	body := []byte(`{"orders":[` + strings.Repeat(`{"id":1001,"sku":"AB-20","quantity":2,"price":"19.90"},`, 18) + `{}]}`)
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body)
-	})
-}
-
+// reverseProxy is the standard library's, set up well.
 func reverseProxy(target *url.URL) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite:    func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() },
