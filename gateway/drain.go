@@ -9,8 +9,8 @@ import (
 const (
 	// flushEvery is how often, while requests finish, the events they leave are pushed.
 	flushEvery = 250 * time.Millisecond
-	// lastPush is what a push after the last request gets, when drain_timeout has
-	// passed while that request was waited for.
+	// lastPush is what a push after the last request gets, or drain_timeout if that
+	// is less, when drain_timeout has passed while that request was waited for.
 	lastPush = time.Second
 )
 
@@ -28,8 +28,8 @@ func (g *Gateway) drain(ctx context.Context) {
 	}()
 	g.flushUntil(finished, deadline)
 
-	if last := time.Now().Add(lastPush); last.After(deadline) {
-		deadline = last
+	if g.integration != nil {
+		deadline = lastDeadline(time.Now(), deadline, g.service.Moesif.DrainTimeout)
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -37,6 +37,15 @@ func (g *Gateway) drain(ctx context.Context) {
 		g.logger.Error("events were left undelivered", "error", err)
 	}
 	g.logger.Info("stopped")
+}
+
+// lastDeadline is when delivery ends, once all requests are answered: at deadline,
+// or a push later when that is over or near.
+func lastDeadline(now, deadline time.Time, drainTimeout time.Duration) time.Time {
+	if last := now.Add(min(lastPush, drainTimeout)); last.After(deadline) {
+		return last
+	}
+	return deadline
 }
 
 // shutdown waits for requests under way, max_shutdown_wait_time at most (0: as
