@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -42,8 +41,7 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			floor := heapFloor()
-			defer runtime.KeepAlive(floor)
+			tuneHeap(cmd.Context())
 			return g.Run(cmd.Context())
 		},
 	}

@@ -45,13 +45,8 @@ func (q *Queue) enqueue() *Block {
 // fill encodes and seals a group. Its charge becomes that of the block; should
 // the block be larger than its raw items, and not fit, it is dropped.
 func (q *Queue) fill(b *Block, g group) {
-	enc := newSealer()
-	for n := g.first; n != nil; {
-		next := n.next
-		n.next = nil
-		enc.add(n.item)
-		n = next
-	}
+	g.encode()
+	enc := g.encoded
 	kept := enc.events
 	out := outcome{broken: int64(g.events - kept)}
 	var data packed

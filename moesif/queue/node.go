@@ -71,12 +71,12 @@ func (s *stack) shut() *Node {
 	return reverse(old)
 }
 
-// depth is the number of items in the stack.
-func (s *stack) depth() int {
+// depth is the number of items in the stack, and the sum of their charges.
+func (s *stack) depth() (items int, bytes int64) {
 	if n := s.head.Load(); n != nil {
-		return n.depth // shut has depth 0
+		return n.depth, n.sum // shut has none
 	}
-	return 0
+	return 0, 0
 }
 
 func reverse(n *Node) *Node {

@@ -22,7 +22,7 @@ type sealer struct {
 
 // Scratch beyond these is not kept for the next block.
 const (
-	chunk   = 64 << 10 // text is compressed when there is that much of it
+	chunk   = 16 << 10 // text is compressed when there is that much of it: some 50 µs at a time
 	keepOut = 4 << 20
 	keepIn  = 1 << 20
 )
@@ -70,6 +70,9 @@ func (s *sealer) add(it Item) (ok bool) {
 	s.events++
 	if len(s.text) >= chunk {
 		s.compress()
+		if err := s.gz.Flush(); err != nil { // else four chunks are compressed at once
+			panic(err) // as above
+		}
 	}
 	return true
 }
