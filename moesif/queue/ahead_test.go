@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,11 +10,11 @@ import (
 func TestEventsAreEncodedAsTheyArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := open(t, Options{BatchSize: 200, FlushAfter: time.Hour})
-		encoded := 0 // by the dispatcher alone: nothing is sealed
+		var count atomic.Int64 // encoded, by the dispatcher alone: nothing is sealed
 		put := func(n int) {
 			for range n {
-				it := item(encoded)
-				it.encode = func() { encoded++ }
+				it := item(0)
+				it.encode = func() { count.Add(1) }
 				q.Put(it)
 			}
 			synctest.Wait()
@@ -21,13 +22,13 @@ func TestEventsAreEncodedAsTheyArrive(t *testing.T) {
 		total := 0
 		for _, n := range []int{1, 4, 1, 60, 2} {
 			put(n)
-			if encoded != total {
+			if encoded := int(count.Load()); encoded != total {
 				t.Errorf("%d events are encoded by themselves", encoded-total)
 			}
 			time.Sleep(gatherFor)
 			synctest.Wait()
-			if total += n; encoded != total {
-				t.Errorf("%d of %d are encoded: the rest of the work comes all at once", encoded, total)
+			if total += n; int(count.Load()) != total {
+				t.Errorf("%d of %d are encoded: the rest of the work comes all at once", count.Load(), total)
 			}
 		}
 		if blocks := ready(t, q); len(blocks) > 0 {
