@@ -151,7 +151,15 @@ func (c *cache) write(p pair) error {
 	if err != nil {
 		return err
 	}
-	return c.replace(c.path, head[:len(head)-1], []byte(`,"config":`), p.config.raw, []byte(`,"rules":`), p.rules.raw, []byte("}\n"))
+	config, err := p.config.raw.bytes()
+	if err != nil {
+		return err
+	}
+	rules, err := p.rules.raw.bytes()
+	if err != nil {
+		return err
+	}
+	return c.replace(c.path, head[:len(head)-1], []byte(`,"config":`), config, []byte(`,"rules":`), rules, []byte("}\n"))
 }
 
 // replaceFile puts a file with these contents at path. Whatever happens, there is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -69,8 +70,8 @@ func TestCacheIsInForceWhileTheCollectorIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	inForce(t, r, 3)
-	if !r.Confirmed().IsZero() || r.held.config.value.SampleRate != 42 {
-		t.Errorf("confirmed %v, %+v", r.Confirmed(), r.held.config.value)
+	if !r.Confirmed().IsZero() || r.Set().SampleRate(&rule.Subject{}) != 42 {
+		t.Errorf("confirmed %v, sampled by %d", r.Confirmed(), r.Set().SampleRate(&rule.Subject{}))
 	}
 	log.says(t)
 }
@@ -298,6 +299,50 @@ func TestWithoutACacheNoBytesAreKept(t *testing.T) {
 	})
 }
 
+// What is kept of large documents is a fraction of them.
+func TestDocumentsAreKeptCompressed(t *testing.T) {
+	var config strings.Builder
+	config.WriteString(`{"user_rules":{"nobody":[]`)
+	for i := range 5000 {
+		fmt.Fprintf(&config, `,"user-%d":[{"rules":"64ca0f2b91d5a3c7e8b4%04d","values":{"0":"plan %d"}}]`, i, i%7, i%10)
+	}
+	config.WriteString(`}}`)
+	file := filepath.Join(t.TempDir(), "rules.json")
+	c := newCollector()
+	c.waits = true
+	c.set(config.String(), rulesOf(3))
+	r := once(t, c, Options{CacheFile: file})
+	if n := len(r.held.config.raw); n == 0 || n > config.Len()/3 || cap(r.held.config.raw) > 2*n {
+		t.Errorf("%d bytes (room for %d) are kept of %d", n, cap(r.held.config.raw), config.Len())
+	}
+	if raw, err := r.held.config.raw.bytes(); err != nil || string(raw) != config.String() {
+		t.Errorf("%d bytes of %d came back, error %v", len(raw), config.Len(), err)
+	}
+	if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), config.String()) {
+		t.Errorf("the file has %d bytes and not the configuration, error %v", len(data), err)
+	}
+}
+
+// When only the rules change, what is known of customers stays as it is.
+func TestOnlyRulesChangeAndCustomersStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCollector()
+		c.waits = true
+		r, stop := start(t, c, Options{})
+		c.set(`{"user_sample_rate":{"u":7}}`, rulesOf(1))
+		pass(time.Second)
+		inForce(t, r, 1)
+		before := r.held.config.value
+		c.set("", rulesOf(2))
+		pass(time.Second)
+		inForce(t, r, 2)
+		stop()
+		if rate := r.Set().SampleRate(&rule.Subject{UserID: "u"}); rate != 7 || r.held.config.value != before {
+			t.Errorf("rate %d, read again: %v", rate, r.held.config.value != before)
+		}
+	})
+}
+
 func FuzzCache(f *testing.F) {
 	f.Add([]byte(`{"version":1,"application":"me","config_tag":"a","rules_tag":"b","config":{"sample_rate":1},"rules":[{"_id":"r"}]}`))
 	f.Add([]byte(`{"version":1,"application":"me","config_etag":"W/\"x\"","config":{},"rules":[]}`))
@@ -315,6 +360,6 @@ func FuzzCache(f *testing.F) {
 		if err != nil || again.config.sum != p.config.sum || again.rules.sum != p.rules.sum || again.config.etag != p.config.etag {
 			t.Fatalf("%s became %s, error %v", data, d.last, err)
 		}
-		rule.Compile(p.config.value, p.rules.value, rule.Options{})
+		p.config.value.Compile(p.rules.value, rule.Options{})
 	})
 }

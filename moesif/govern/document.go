@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/klauspost/compress/s2"
+
+	"github.com/gatemeter/gatemeter/moesif/rule"
 	"github.com/gatemeter/gatemeter/moesif/scan"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
@@ -17,13 +20,13 @@ type document[T any] struct {
 	tags  tags   // that stand for it
 	etag  string // of its content, "" for none
 	sum   [sha256.Size]byte
-	raw   []byte // kept for the cache, nil without one
+	raw   packed // kept for the cache, nil without one
 }
 
 // pair is a configuration with the rules it refers to: only together are they of
 // any use. Both are nil, or none.
 type pair struct {
-	config *document[wire.AppConfig]
+	config *document[*rule.Config]
 	rules  *document[[]wire.Rule]
 }
 
@@ -61,7 +64,7 @@ func newDocument[T any](a answer, tag string, decode func([]byte) (T, error), ke
 	}
 	d := &document[T]{value: value, tags: tags(nil).with(tag), etag: a.etag, sum: sha256.Sum256(a.body)}
 	if keep {
-		d.raw = bytes.Clone(a.body) // without room at the end
+		d.raw = pack(a.body)
 	}
 	return d, nil
 }
@@ -82,13 +85,21 @@ var configFields = map[string]bool{
 	"regex_config": true, "billing_config_jsons": true,
 }
 
-func decodeConfig(data []byte) (wire.AppConfig, error) {
-	c, err := wire.DecodeAppConfig(data)
+func decodeConfig(data []byte) (*rule.Config, error) {
+	c, err := rule.ReadConfig(data)
 	if err == nil && !isConfig(data) {
 		err = errors.New("config: an object without any field of a configuration")
 	}
 	return c, err
 }
+
+// packed is the bytes of a document, compressed: with 100,000 customers it has
+// about 10 MiB, and is needed again only when the file of the cache is written.
+type packed []byte
+
+func pack(data []byte) packed { return bytes.Clone(s2.Encode(nil, data)) } // without room at the end
+
+func (p packed) bytes() ([]byte, error) { return s2.Decode(nil, p) }
 
 // isConfig reports whether the object that data holds is empty, or has a field of
 // a configuration.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/rule"
 )
 
 // failing is a collector's answer to everything while on.
@@ -162,7 +164,7 @@ func TestConfigurationWhoseRulesCanNotBeFetchedIsNotInForce(t *testing.T) {
 				on.Store(false)
 				pass(lastPause + timeout)
 				inForce(t, r, 1)
-				if r.held.config.value.SampleRate != 50 {
+				if r.Set().SampleRate(&rule.Subject{}) != 50 {
 					t.Error("the configuration is the old one")
 				}
 			})

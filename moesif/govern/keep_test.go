@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/rule"
 )
 
 func TestChangeIsInForceAtOnceWhereTheCollectorWaits(t *testing.T) {
@@ -338,7 +340,7 @@ func TestConfigurationThatChangedMeanwhileIsFetchedAgain(t *testing.T) {
 			}
 			r, _ := start(t, c, Options{})
 			inForce(t, r, 3)
-			if c.asked("/v1/config") < 2 || r.held.config.value.SampleRate != 5 {
+			if c.asked("/v1/config") < 2 || r.Set().SampleRate(&rule.Subject{}) != 5 {
 				t.Errorf("waits %v: asked for it %d times", waits, c.asked("/v1/config"))
 			}
 		})

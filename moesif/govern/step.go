@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatemeter/gatemeter/moesif/rule"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
@@ -85,11 +84,11 @@ const maxFaults = 20
 
 // install puts documents in force, and logs what of them is not.
 func (r *Rules) install(p pair) {
-	set := rule.Compile(p.config.value, p.rules.value, r.o.Compile)
+	set := p.config.value.Compile(p.rules.value, r.o.Compile)
 	r.held = p
 	r.set.Store(set)
-	r.debug("moesif: rules are in force", slog.Int("rules", set.Rules()),
-		slog.Int("users", len(p.config.value.UserRules)), slog.Int("companies", len(p.config.value.CompanyRules)))
+	users, companies := p.config.value.Customers()
+	r.debug("moesif: rules are in force", slog.Int("rules", set.Rules()), slog.Int("users", users), slog.Int("companies", companies))
 	before, told := r.faults, 0
 	r.faults = set.Problems()
 	for _, fault := range r.faults {

@@ -33,7 +33,7 @@ const (
 
 // newAnswer compiles a response. What cannot be sent is left out, and named in
 // the errors.
-func newAnswer(response *wire.RuleResponse, block bool, s *slots) (answer, []error) {
+func newAnswer(response *wire.RuleResponse, block bool, declared variables) (answer, []error) {
 	a := answer{status: response.Status}
 	var problems []error
 	if a.status < lowestStatus || a.status > highestStatus {
@@ -57,9 +57,9 @@ func newAnswer(response *wire.RuleResponse, block bool, s *slots) (answer, []err
 			problems = append(problems, fmt.Errorf("response.headers: %s and %s are the same header", first, name))
 		}
 		seen[canonical] = name
-		a.headers = append(a.headers, headerField{canonical, headerTemplate(value, s)})
+		a.headers = append(a.headers, headerField{canonical, headerTemplate(value, declared)})
 	}
-	body, err := bodyTemplate(response.Body, s)
+	body, err := bodyTemplate(response.Body, declared)
 	if err != nil && len(response.Body) > 0 {
 		problems = append(problems, fmt.Errorf("response.body: must be JSON: %w", err))
 	}
@@ -102,7 +102,7 @@ func hasBody(status int) bool {
 // application is a rule that applies to a request.
 type application struct {
 	rule   *compiled
-	values []string // of the rule's slots; nil: all missing
+	values string // of the customer, see valueOf; empty: all missing
 }
 
 // decision merges rules in the order they apply: of headers the later wins, of

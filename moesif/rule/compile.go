@@ -13,7 +13,6 @@ type compiled struct {
 	block  bool
 	groups []group // one of them must match; none: always
 	answer answer
-	slots  []string // names of the values that the answer uses
 }
 
 func (u *compiled) match(r *request) bool {
@@ -28,16 +27,11 @@ func (u *compiled) match(r *request) bool {
 // compiler holds what rules share.
 type compiler struct {
 	patterns patterns
-	bodies   map[string]int    // slots of fields of bodies, by path
-	texts    map[string]string // customers' values, each once
-	tuples   map[string]int32  // where a stage keeps values, by all of them
-	tuple    []byte            // scratch: a key of tuples
+	bodies   map[string]int // slots of fields of bodies, by path
 }
 
 func newCompiler() *compiler {
-	return &compiler{
-		patterns: patterns{}, bodies: map[string]int{}, texts: map[string]string{}, tuples: map[string]int32{},
-	}
+	return &compiler{patterns: patterns{}, bodies: map[string]int{}}
 }
 
 // rule compiles u. It is nil when the rule cannot be used; the errors name each
@@ -57,13 +51,12 @@ func (c *compiler) rule(u *wire.Rule) (*compiled, []error) {
 	problems = append(problems, checkVariables(u.Variables)...)
 	groups, ok, errs := c.groups(u.RegexConfig, false)
 	problems = append(problems, errs...)
-	s := slots{declared: u.Variables}
-	a, errs := newAnswer(&u.Response, u.Block, &s)
+	a, errs := newAnswer(&u.Response, u.Block, u.Variables)
 	problems = append(problems, errs...)
 	if !usable || !ok {
 		return nil, problems
 	}
-	return &compiled{id: u.ID, block: u.Block, groups: groups, answer: a, slots: s.used}, problems
+	return &compiled{id: u.ID, block: u.Block, groups: groups, answer: a}, problems
 }
 
 func checkAppliedTo(u *wire.Rule) error {
@@ -181,13 +174,4 @@ func (c *compiler) slot(f field) field {
 		f.slot = slot
 	}
 	return f
-}
-
-// text returns one string for all that are equal to s.
-func (c *compiler) text(s string) string {
-	if known, ok := c.texts[s]; ok {
-		return known
-	}
-	c.texts[s] = s
-	return s
 }

@@ -10,6 +10,8 @@ type bitset [most / 64]uint64
 
 func (b *bitset) add(i int) { b[i/64] |= 1 << (i % 64) }
 
+func (b *bitset) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
+
 // filter finds the groups that one field does not rule out, by the literals that
 // their conditions on it need. It does not look at each group: its cost grows
 // with the field's length, not with the number of groups.

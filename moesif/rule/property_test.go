@@ -127,10 +127,24 @@ func TestDecisionsAreThoseOfTheReference(t *testing.T) {
 			config: wire.AppConfig{UserRules: drawMembers(t, []string{"alice", "bob"}), CompanyRules: drawMembers(t, []string{"acme"})},
 			rules:  rapid.SliceOfN(rapid.Custom(drawRule), 0, 12).Draw(t, "rules"),
 		}
-		s := Compile(ref.config, ref.rules, Options{})
+		document, err := json.Marshal(ref.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := ReadConfig(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, served := Compile(ref.config, ref.rules, Options{}), config.Compile(ref.rules, Options{})
+		if !slices.Equal(s.Problems(), served.Problems()) {
+			t.Fatalf("problems %q, of the document %q", s.Problems(), served.Problems())
+		}
 		for range 8 {
 			r := drawSubject(t)
 			got := s.Decide(r)
+			if err := sameDecision(served.Decide(r), got); err != nil {
+				t.Fatalf("of the document: %v", err)
+			}
 			if err := sameDecision(got, ref.decide(r)); err != nil {
 				t.Fatal(err)
 			}

@@ -3,9 +3,11 @@
 package rule
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -93,6 +95,28 @@ func BenchmarkDecideBlocked(b *testing.B) {
 	}
 }
 
+// BenchmarkDecideManyCustomers has them take turns, so that no cache of the
+// processor holds all that is known of them.
+func BenchmarkDecideManyCustomers(b *testing.B) {
+	const customers = 100_000
+	config, rules := big(customers, 900, 100, routes)
+	s := Compile(config, rules, Options{})
+	all := make([]*Subject, 1<<15)
+	for i := range all {
+		all[i] = typical()
+		all[i].UserID, all[i].CompanyID = "user-"+strconv.Itoa(i*7919%customers), "company-"+strconv.Itoa(i*104_729%customers)
+	}
+	b.ReportAllocs()
+	i, before := 0, cpu(b)
+	for b.Loop() {
+		if d := s.Decide(all[i%len(all)]); d.Blocked {
+			b.Fatal(d)
+		}
+		i++
+	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/decision")
+}
+
 func BenchmarkSampleRate(b *testing.B) {
 	config, rules := big(100_000, 900, 100, routes)
 	s := Compile(config, rules, Options{})
@@ -104,21 +128,29 @@ func BenchmarkSampleRate(b *testing.B) {
 	}
 }
 
-func BenchmarkCompile(b *testing.B) {
+// BenchmarkInstall is a document with 100,000 users and as many companies that
+// comes in, is read and compiled; and what is kept of it.
+func BenchmarkInstall(b *testing.B) {
 	config, rules := big(100_000, 900, 100, routes)
-	live := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+	document, err := json.Marshal(config)
+	if err != nil {
+		b.Fatal(err)
 	}
-	before := live()
-	s := Compile(config, rules, Options{})
-	kept := live() - before
+	s, bytes, objects := kept(b, document, rules)
+	began := time.Now()
+	runtime.GC()
+	mark := time.Since(began)
+	b.SetBytes(int64(len(document)))
 	b.ReportAllocs()
 	for b.Loop() {
-		s = Compile(config, rules, Options{})
+		c, err := ReadConfig(document)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s = c.Compile(rules, Options{})
 	}
 	runtime.KeepAlive(s)
-	b.ReportMetric(float64(kept)/200_000, "kept-B/customer")
+	b.ReportMetric(float64(bytes)/200_000, "kept-B/customer")
+	b.ReportMetric(float64(objects), "kept-objects")
+	b.ReportMetric(float64(mark.Microseconds()), "µs/gc")
 }

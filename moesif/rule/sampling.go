@@ -2,24 +2,20 @@ package rule
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-
-	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
 // sampling holds the rates of the configuration, percent of the calls.
 type sampling struct {
 	everyone  int
-	users     map[string]uint8
-	companies map[string]uint8
+	users     *customers
+	companies *customers
 	index     index // of the groups of regex_config that have a rate
 	rates     []int // theirs
 	lowest    int
 }
 
-func (c *compiler) sampling(config *wire.AppConfig) (sampling, []Problem) {
-	s := sampling{lowest: 100}
+func (c *compiler) sampling(config *Config) (sampling, []Problem) {
+	s := sampling{users: &config.users, companies: &config.companies, lowest: 100}
 	var problems []Problem
 	clamp := func(path string, rate int) int {
 		clamped := min(max(rate, 0), 100)
@@ -29,18 +25,19 @@ func (c *compiler) sampling(config *wire.AppConfig) (sampling, []Problem) {
 		s.lowest = min(s.lowest, clamped)
 		return clamped
 	}
-	s.everyone = clamp("sample_rate", config.SampleRate)
-	customers := func(path string, rates map[string]int) map[string]uint8 {
-		clamped := make(map[string]uint8, len(rates))
-		for _, id := range slices.Sorted(maps.Keys(rates)) {
-			clamped[id] = uint8(clamp(path, rates[id])) // #nosec G115 -- 0 to 100
+	s.everyone = clamp("sample_rate", config.global.SampleRate)
+	customers := func(path string, of *customers) {
+		for _, rate := range of.wrong {
+			clamp(path, rate)
 		}
-		return clamped
+		for _, rate := range of.rates {
+			s.lowest = min(s.lowest, int(rate)) // none is above all
+		}
 	}
-	s.users = customers("user_sample_rate", config.UserSampleRate)
-	s.companies = customers("company_sample_rate", config.CompanySampleRate)
+	customers("user_sample_rate", s.users)
+	customers("company_sample_rate", s.companies)
 	var groups [][]group
-	for i, g := range config.RegexConfig {
+	for i, g := range config.global.RegexConfig {
 		compiled, v, errs := c.group(g.Conditions, true)
 		for _, err := range errs {
 			problems = append(problems, Problem{"", fmt.Sprintf("regex_config[%d].%v", i, err)})
@@ -86,13 +83,12 @@ func (s *Set) SampleRate(r *Subject) int {
 // customer returns the rate of the user, else that of the company.
 func (s *sampling) customer(r *Subject) (rate int, ok bool) {
 	if r.UserID != "" {
-		if rate, ok := s.users[r.UserID]; ok {
-			return int(rate), true
+		if rate, ok := s.users.rate(r.UserID); ok {
+			return rate, true
 		}
 	}
 	if r.CompanyID == "" {
 		return 0, false
 	}
-	of, ok := s.companies[r.CompanyID]
-	return int(of), ok
+	return s.companies.rate(r.CompanyID)
 }

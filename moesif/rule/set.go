@@ -34,15 +34,21 @@ type Set struct {
 // Compile makes a Set. It never fails: a rule that cannot be used never matches,
 // and is in Problems. Nothing of the arguments is kept but strings.
 func Compile(config wire.AppConfig, rules []wire.Rule, o Options) *Set {
+	return newConfig(config).Compile(rules, o)
+}
+
+// Compile is the function Compile for a configuration that was read. The Set
+// shares it: what it says of customers is not copied.
+func (c *Config) Compile(rules []wire.Rule, o Options) *Set {
 	s := &Set{}
-	c := newCompiler()
+	shared := newCompiler()
 	src := source{known: map[string]string{}}
 	var regex []*compiled
 	for i := range rules {
 		src.known[rules[i].ID] = rules[i].Type
 	}
 	for _, u := range s.unique(rules) {
-		made, problems := c.rule(u)
+		made, problems := shared.rule(u)
 		for _, err := range problems {
 			s.problems = append(s.problems, Problem{u.ID, err.Error()})
 		}
@@ -57,18 +63,18 @@ func Compile(config wire.AppConfig, rules []wire.Rule, o Options) *Set {
 	}
 	s.regex = newList(regex)
 	var problems [4][]Problem
-	src.kind, src.members = "company", config.CompanyRules
-	s.companies, problems[0] = c.stage(src)
-	src.kind, src.members = "user", config.UserRules
-	s.users, problems[1] = c.stage(src)
-	s.sampling, problems[2] = c.sampling(&config)
+	src.kind, src.customers = "company", &c.companies
+	s.companies, problems[0] = newStage(c, src)
+	src.kind, src.customers = "user", &c.users
+	s.users, problems[1] = newStage(c, src)
+	s.sampling, problems[2] = shared.sampling(c)
 	if o.BlockListedIPs {
-		s.listed, problems[3] = newListed(&config)
+		s.listed, problems[3] = newListed(&c.global)
 	}
 	for _, p := range problems {
 		s.problems = append(s.problems, p...)
 	}
-	s.slots = len(c.bodies)
+	s.slots = len(shared.bodies)
 	s.idle = s.rules == 0 && !s.listed.bots && len(s.listed.addresses) == 0
 	return s
 }
@@ -128,7 +134,7 @@ func (s *Set) Decide(r *Subject) Decision {
 	if d, blocked := s.listed.decide(&m); blocked {
 		return d
 	}
-	applied := s.regex.apply(nil, &m, nil)
+	applied := s.regex.apply(nil, &m, exemption{})
 	applied = s.companies.apply(applied, &m, r.CompanyID)
 	applied = s.users.apply(applied, &m, r.UserID)
 	if applied == nil {

@@ -1,11 +1,9 @@
 package rule
 
 import (
-	"cmp"
-	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
@@ -14,13 +12,19 @@ import (
 // 4.3).
 type stage struct {
 	rules     []*compiled
-	customers map[string]customer // those in the cohort of some rule
-	cohorts   []membership
-	exempt    []uint32 // places in notIn
-	values    []string
+	config    *Config
+	customers *customers // of the config
+	members   []member   // by the number of the rule in the config
 
 	notIn     list // applied_to not_matching: for those who are not in the cohort
 	anonymous list // for those who are not identified
+}
+
+// member is what it means for a customer that the configuration puts it in the
+// cohort of a rule: the place of the rule, or -1 in both.
+type member struct {
+	rule  int32 // in stage.rules: it applies
+	notIn int32 // in stage.notIn: it does not
 }
 
 // list is rules with the index of their groups.
@@ -37,140 +41,96 @@ func newList(rules []*compiled) list {
 	return list{rules, newIndex(groups)}
 }
 
-// customer says where the lists of one customer lie: two ranges.
-type customer struct {
-	cohort, cohortEnd uint32 // in stage.cohorts, in the order of the configuration
-	exempt, exemptEnd uint32 // in stage.exempt, ascending
-}
-
-// membership is a rule that applies to a customer, with its values.
-type membership struct {
-	rule   uint32 // in stage.rules
-	values int32  // where they begin in stage.values; -1: all missing
-}
-
-// member is a rule by its _id while a stage is made.
-type member struct {
-	place uint32 // in stage.rules
-	notIn int    // in stage.notIn; -1: the rule applies to its cohort
-}
-
 // source is what a stage is made of.
 type source struct {
-	kind    string // user, company
-	rules   []*wire.Rule
-	made    []*compiled // by the place in rules; nil: not usable
-	members map[string][]wire.RuleRef
-	known   map[string]string // the type of each rule by its _id
+	kind      string // user, company
+	rules     []*wire.Rule
+	made      []*compiled // by the place in rules
+	customers *customers
+	known     map[string]string // the type of each rule by its _id
 }
 
-// stage compiles the rules of one kind and who is in their cohorts.
-func (c *compiler) stage(src source) (stage, []Problem) {
-	var s stage
+// newStage compiles the rules of one kind, and names the references that lead
+// nowhere.
+func newStage(config *Config, src source) (stage, []Problem) {
+	s := stage{config: config, customers: src.customers, members: make([]member, config.rules.count())}
+	for i := range s.members {
+		s.members[i] = member{-1, -1}
+	}
 	var notIn, anonymous []*compiled
-	byID := map[string]member{}
 	for i, u := range src.rules {
-		made := src.made[i]
-		if u.Type != src.kind || made == nil {
+		if u.Type != src.kind {
 			continue
 		}
-		m := member{place: uint32(len(s.rules)), notIn: -1} // #nosec G115 -- documents are bounded far below
-		s.rules = append(s.rules, made)
+		m := member{int32(len(s.rules)), -1} // #nosec G115 -- documents are bounded far below
+		s.rules = append(s.rules, src.made[i])
 		if u.AppliedTo == notMatching {
-			m.notIn = len(notIn)
-			notIn = append(notIn, made)
+			m = member{-1, int32(len(notIn))} // #nosec G115 -- as above
+			notIn = append(notIn, src.made[i])
 		}
 		if u.AppliedToUnidentified {
-			anonymous = append(anonymous, made)
+			anonymous = append(anonymous, src.made[i])
 		}
-		byID[u.ID] = m
+		if number, found := config.rules.find(u.ID); found {
+			s.members[number] = m
+		}
 	}
 	s.notIn, s.anonymous = newList(notIn), newList(anonymous)
-	return s, s.enrol(c, src, byID)
+	return s, s.lost(src)
 }
 
-// enrol fills in the customers, and names the references that lead nowhere.
-func (s *stage) enrol(c *compiler, src source, byID map[string]member) []Problem {
-	s.customers = make(map[string]customer, len(src.members))
-	clear(c.tuples)
-	lost := map[string]int{}
-	for id, refs := range src.members {
-		x := customer{cohort: uint32(len(s.cohorts)), exempt: uint32(len(s.exempt))} // #nosec G115 -- as above
-		for i := range refs {
-			m, found := byID[refs[i].Rules]
-			switch {
-			case !found && src.known[refs[i].Rules] != src.kind:
-				lost[refs[i].Rules]++
-			case !found: // not usable, and said so already
-			case m.notIn >= 0:
-				s.exempt = append(s.exempt, uint32(m.notIn)) // #nosec G115 -- as above
-			default:
-				s.cohorts = append(s.cohorts, membership{m.place, s.keep(c, s.rules[m.place], refs[i].Values)})
-			}
-		}
-		x.cohortEnd, x.exemptEnd = uint32(len(s.cohorts)), uint32(len(s.exempt)) // #nosec G115 -- as above
-		slices.Sort(s.exempt[x.exempt:])
-		if x.cohort < x.cohortEnd || x.exempt < x.exemptEnd {
-			s.customers[id] = x
+// lost names the rules that customers refer to and that are not of this stage,
+// but for those that are not in force: that is said already.
+func (s *stage) lost(src source) []Problem {
+	times := s.config.references(s.customers)
+	var ids []string
+	count := map[string]int{}
+	for number, m := range s.members {
+		id := s.config.rules.at(uint32(number)) // #nosec G115 -- as above
+		if times[number] > 0 && m == (member{-1, -1}) && src.known[id] != src.kind {
+			ids, count[id] = append(ids, id), times[number]
 		}
 	}
-	s.cohorts, s.exempt, s.values = slices.Clip(s.cohorts), slices.Clip(s.exempt), slices.Clip(s.values)
-	problems := make([]Problem, 0, len(lost))
-	for _, id := range slices.Sorted(maps.Keys(lost)) {
+	slices.Sort(ids)
+	problems := make([]Problem, 0, len(ids))
+	for _, id := range ids {
 		reason := "there is no such rule"
 		if is := src.known[id]; is != "" {
 			reason = fmt.Sprintf("its type is %s", quoted(is))
 		}
-		problems = append(problems, Problem{id, fmt.Sprintf("%s_rules: names it %d times, but %s", src.kind, lost[id], reason)})
+		problems = append(problems, Problem{strings.Clone(id), fmt.Sprintf("%s_rules: names it %d times, but %s", src.kind, count[id], reason)})
 	}
 	return problems
-}
-
-// keep stores the values that the rule's answer uses, equal ones once.
-func (s *stage) keep(c *compiler, u *compiled, values map[string]string) int32 {
-	missing := true
-	c.tuple = c.tuple[:0]
-	for _, name := range u.slots {
-		value := values[name]
-		missing = missing && value == ""
-		c.tuple = append(binary.AppendUvarint(c.tuple, uint64(len(value))), value...)
-	}
-	if missing {
-		return -1
-	}
-	start, known := c.tuples[string(c.tuple)]
-	if !known {
-		start = int32(len(s.values)) // #nosec G115 -- as above
-		c.tuples[string(c.tuple)] = start
-		for _, name := range u.slots {
-			s.values = append(s.values, c.text(values[name]))
-		}
-	}
-	return start
 }
 
 // apply appends the rules that apply to a request of the customer id.
 func (s *stage) apply(applied []application, r *request, id string) []application {
 	if id == "" {
-		return s.anonymous.apply(applied, r, nil)
+		return s.anonymous.apply(applied, r, exemption{})
 	}
-	x := s.customers[id]
-	for _, m := range s.cohorts[x.cohort:x.cohortEnd] {
-		u := s.rules[m.rule]
-		if !u.match(r) {
+	if len(s.rules) == 0 {
+		return applied
+	}
+	refs := s.config.refs(s.customers, id)
+	for left := refs; left != ""; {
+		var to ref
+		to, left = cutRef(left)
+		m := s.members[to.rule]
+		if m.rule < 0 || !s.rules[m.rule].match(r) {
 			continue
 		}
-		a := application{rule: u}
-		if m.values >= 0 {
-			a.values = s.values[m.values:][:len(u.slots)]
+		a := application{rule: s.rules[m.rule]}
+		if to.values > 0 {
+			a.values = s.config.values.at(to.values - 1)
 		}
 		applied = append(applied, a)
 	}
-	return s.notIn.apply(applied, r, s.exempt[x.exempt:x.exemptEnd])
+	return s.notIn.apply(applied, r, exemption{s.members, refs})
 }
 
-// apply appends the rules that match, but for those at the places in exempt.
-func (l *list) apply(applied []application, r *request, exempt []uint32) []application {
+// apply appends the rules that match, but for those that the customer is exempt
+// from.
+func (l *list) apply(applied []application, r *request, x exemption) []application {
 	if len(l.rules) == 0 {
 		return applied
 	}
@@ -179,8 +139,47 @@ func (l *list) apply(applied []application, r *request, exempt []uint32) []appli
 		if !ok {
 			return applied
 		}
-		if _, out := slices.BinarySearchFunc(exempt, i, func(e uint32, i int) int { return cmp.Compare(int(e), i) }); !out {
+		if x.refs == "" {
+			applied = append(applied, application{rule: l.rules[i]})
+			continue
+		}
+		return l.rest(applied, r, &w, i, x)
+	}
+}
+
+// rest goes on with apply from the rule at the place i on, which matches: only now
+// it counts what the customer is exempt from.
+func (l *list) rest(applied []application, r *request, w *walk, i int, x exemption) []application {
+	var rules bitset
+	window := -1
+	for ok := true; ok; i, ok = w.next(r) {
+		if i/most != window {
+			window = i / most
+			rules = x.window(window)
+		}
+		if !rules.has(i % most) {
 			applied = append(applied, application{rule: l.rules[i]})
 		}
 	}
+	return applied
+}
+
+// exemption is the rules that do not apply to a customer because it is in their
+// cohort.
+type exemption struct {
+	members []member
+	refs    string // of the customer; empty: no exemption
+}
+
+// window returns those at places in stage.notIn from most × n on, as many as a
+// bitset holds.
+func (x *exemption) window(n int) (rules bitset) {
+	for left := x.refs; left != ""; {
+		var to ref
+		to, left = cutRef(left)
+		if place := int(x.members[to.rule].notIn); place >= 0 && place/most == n {
+			rules.add(place % most)
+		}
+	}
+	return rules
 }

@@ -24,36 +24,25 @@ type template struct {
 // part is text, and the value behind it.
 type part struct {
 	text     string
-	slot     int    // of the value among those of the rule; -1: none
+	tagged   bool   // there is one
+	name     string // of the variable
 	fallback string // where the value is missing, encoded
 }
 
 // encoder appends a value as a part of something else.
 type encoder func(dst []byte, value string) []byte
 
-// slots are the rule's variables that its templates use, by their place in the
-// values kept for a customer.
-type slots struct {
-	declared []wire.Variable
-	used     []string
-}
+// variables are those that a rule declares.
+type variables []wire.Variable
 
-// of returns the place of a variable; -1 when it is not declared.
-func (s *slots) of(name string) int {
-	if !slices.ContainsFunc(s.declared, func(v wire.Variable) bool { return v.Name == name }) {
-		return -1
-	}
-	if i := slices.Index(s.used, name); i >= 0 {
-		return i
-	}
-	s.used = append(s.used, name)
-	return len(s.used) - 1
+func (v variables) has(name string) bool {
+	return slices.ContainsFunc(v, func(v wire.Variable) bool { return v.Name == name })
 }
 
 // writer builds a template.
 type writer struct {
-	slots *slots
-	text  []byte // encoded, behind the last part
+	declared variables
+	text     []byte // encoded, behind the last part
 	template
 }
 
@@ -61,17 +50,17 @@ type writer struct {
 // whose name is not declared is as one whose value is missing (Moesif wire, 4.6,
 // node).
 func (w *writer) add(text string) {
-	for len(w.slots.declared) > 0 {
+	for len(w.declared) > 0 {
 		before, name, fallback, after, found := cutTag(text)
 		if !found {
 			break
 		}
 		w.text = w.encode(w.text, before)
-		if slot := w.slots.of(name); slot < 0 {
-			w.text = w.encode(w.text, fallback)
-		} else {
-			w.parts = append(w.parts, part{string(w.text), slot, string(w.encode(nil, fallback))})
+		if w.declared.has(name) {
+			w.parts = append(w.parts, part{string(w.text), true, name, string(w.encode(nil, fallback))})
 			w.text = w.text[:0]
+		} else {
+			w.text = w.encode(w.text, fallback)
 		}
 		text = after
 	}
@@ -80,7 +69,7 @@ func (w *writer) add(text string) {
 
 func (w *writer) done() template {
 	if len(w.text) > 0 {
-		w.parts = append(w.parts, part{text: string(w.text), slot: -1})
+		w.parts = append(w.parts, part{text: string(w.text)})
 	}
 	return w.template
 }
@@ -111,16 +100,14 @@ func cutTag(text string) (before, name, fallback, after string, found bool) {
 	}
 }
 
-// fill appends the text with values in it. An empty value is a missing one.
-func (t *template) fill(dst []byte, values []string) []byte {
+// fill appends the text with values, as a Config keeps them, in it. An empty value is a missing one.
+func (t *template) fill(dst []byte, values string) []byte {
 	for i := range t.parts {
 		p := &t.parts[i]
 		dst = append(dst, p.text...)
-		switch {
-		case p.slot < 0:
-		case p.slot < len(values) && values[p.slot] != "":
-			dst = t.encode(dst, values[p.slot])
-		default:
+		if v := valueOf(values, p.name); v != "" && p.tagged {
+			dst = t.encode(dst, v)
+		} else {
 			dst = append(dst, p.fallback...)
 		}
 	}
@@ -132,15 +119,15 @@ func (t *template) fixed() (text string, ok bool) {
 	switch {
 	case len(t.parts) == 0:
 		return "", true
-	case len(t.parts) == 1 && t.parts[0].slot < 0:
+	case len(t.parts) == 1 && !t.parts[0].tagged:
 		return t.parts[0].text, true
 	}
 	return "", false
 }
 
 // headerTemplate reads the value of a header.
-func headerTemplate(text string, s *slots) template {
-	w := writer{slots: s, template: template{encode: appendField}}
+func headerTemplate(text string, declared variables) template {
+	w := writer{declared: declared, template: template{encode: appendField}}
 	w.add(text)
 	return w.done()
 }
@@ -158,8 +145,8 @@ func appendField(dst []byte, value string) []byte {
 
 // bodyTemplate reads a body: any JSON value. Tags are looked for in strings, not
 // in keys. A null is no body.
-func bodyTemplate(body []byte, s *slots) (template, error) {
-	w := writer{slots: s, template: template{encode: appendInside}}
+func bodyTemplate(body []byte, declared variables) (template, error) {
+	w := writer{declared: declared, template: template{encode: appendInside}}
 	r := scan.New(body)
 	var text []byte
 	done := 0 // body[:done] is written

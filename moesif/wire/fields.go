@@ -73,7 +73,13 @@ func (r *reader) into(dst any, t scan.Token, name string) error {
 	case **Campaign:
 		return r.campaign(dst, t, name)
 	case *[]RuleRef:
-		return r.ruleRefs(dst, t, name)
+		refs, err := r.ruleRefs([]RuleRef{}, t)
+		*dst = refs
+		return within(name, err)
+	case eachRate:
+		return each(r, t, name, dst)
+	case eachRules:
+		return r.eachRules(dst, t, name)
 	case *[]RegexGroup:
 		return r.regexGroups(dst, t, name)
 	case *[]Variable:
@@ -87,18 +93,36 @@ func (r *reader) into(dst any, t scan.Token, name string) error {
 // anyJSON takes any JSON value, not only objects.
 type anyJSON json.RawMessage
 
-// mapInto reads an object with values of one type. It is never nil afterwards. A
-// null is no value: a customer's rate would be 0 by it.
+// mapInto reads an object with values of one type. It is never nil afterwards.
 func mapInto[V any](r *reader, dst *map[string]V, t scan.Token, name string) error {
 	*dst = map[string]V{}
+	return each(r, t, name, func(key string, v V) { (*dst)[key] = v })
+}
+
+// each reads an object with values of one type. A null is no value: a customer's
+// rate would be 0 by it.
+func each[V any](r *reader, t scan.Token, name string, take func(key string, v V)) error {
+	var v, none V
 	return r.members(t, name, func(key []byte, t scan.Token) error {
 		if t.Kind == scan.Null {
-			return r.skip(t)
+			return nil
 		}
 		k := string(key)
-		var v V
-		err := r.into(&v, t, name+"."+k)
-		(*dst)[k] = v
-		return err
+		v = none
+		err := r.into(&v, t, "")
+		if err != nil {
+			return within(name+"."+k, err)
+		}
+		take(k, v)
+		return nil
 	})
+}
+
+// within puts in front of an error the path to the value it is about: nothing in
+// front of one about the document itself.
+func within(path string, err error) error {
+	if err == nil || isSyntax(err) {
+		return err
+	}
+	return fmt.Errorf("%s%w", path, err)
 }

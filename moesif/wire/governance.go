@@ -150,28 +150,60 @@ func conditionsOf(groups []RegexGroup) []RegexGroup {
 // 100; what else is missing is empty.
 func DecodeAppConfig(data []byte) (AppConfig, error) {
 	c := AppConfig{SampleRate: 100}
-	err := read(data, "config", func(r *reader, t scan.Token) error {
-		if t.Kind != scan.BeginObject {
-			return errors.New("config: must be an object (got " + t.Kind.String() + ")")
-		}
-		return r.fields(t, "config", fields{
-			"org_id":                       &c.OrgID,
-			"app_id":                       &c.AppID,
-			"sample_rate":                  &c.SampleRate,
-			"block_bot_traffic":            &c.BlockBotTraffic,
-			"user_sample_rate":             &c.UserSampleRate,
-			"company_sample_rate":          &c.CompanySampleRate,
-			"user_rules":                   &c.UserRules,
-			"company_rules":                &c.CompanyRules,
-			"ip_addresses_blocked_by_name": &c.IPAddressesBlockedByName,
-			"regex_config":                 &c.RegexConfig,
-			"billing_config_jsons":         &c.BillingConfigJSONs,
-		})
+	err := c.read(data, fields{
+		"user_sample_rate":    &c.UserSampleRate,
+		"company_sample_rate": &c.CompanySampleRate,
+		"user_rules":          &c.UserRules,
+		"company_rules":       &c.CompanyRules,
 	})
 	if err != nil {
 		return AppConfig{}, err
 	}
 	return c, nil
+}
+
+// Customers takes what a configuration says of users, or of companies: one after
+// the other, in the order of the document. Of what is said of one customer twice
+// the later counts.
+type Customers interface {
+	Rate(id string, percent int)     // of user_sample_rate, company_sample_rate
+	Rules(id string, refs []RuleRef) // of user_rules, company_rules; refs are valid during the call
+}
+
+// DecodeCustomers is DecodeAppConfig for those who keep customers in a way of
+// their own: the four maps by customer stay nil. After an error users and
+// companies may have been told a part.
+func DecodeCustomers(data []byte, users, companies Customers) (AppConfig, error) {
+	c := AppConfig{SampleRate: 100}
+	err := c.read(data, fields{
+		"user_sample_rate":    eachRate(users.Rate),
+		"company_sample_rate": eachRate(companies.Rate),
+		"user_rules":          eachRules(users.Rules),
+		"company_rules":       eachRules(companies.Rules),
+	})
+	if err != nil {
+		return AppConfig{}, err
+	}
+	return c, nil
+}
+
+type (
+	eachRate  func(id string, percent int)
+	eachRules func(id string, refs []RuleRef)
+)
+
+// read reads the document into c, and what it says of customers into f.
+func (c *AppConfig) read(data []byte, f fields) error {
+	f["org_id"], f["app_id"] = &c.OrgID, &c.AppID
+	f["sample_rate"], f["block_bot_traffic"] = &c.SampleRate, &c.BlockBotTraffic
+	f["ip_addresses_blocked_by_name"] = &c.IPAddressesBlockedByName
+	f["regex_config"], f["billing_config_jsons"] = &c.RegexConfig, &c.BillingConfigJSONs
+	return read(data, "config", func(r *reader, t scan.Token) error {
+		if t.Kind != scan.BeginObject {
+			return errors.New("config: must be an object (got " + t.Kind.String() + ")")
+		}
+		return r.fields(t, "config", f)
+	})
 }
 
 // DecodeRules reads the document of GET /v1/rules, an array: null is an error,
@@ -236,14 +268,78 @@ func (r *reader) rule(t scan.Token) (Rule, error) {
 	return u, err
 }
 
-func (r *reader) ruleRefs(dst *[]RuleRef, t scan.Token, name string) error {
-	*dst = []RuleRef{}
-	return r.elements(t, name, func(t scan.Token) error {
-		var ref RuleRef
-		err := r.fields(t, name, fields{"rules": &ref.Rules, "values": &ref.Values})
-		*dst = append(*dst, ref)
-		return err
+func (r *reader) eachRules(take eachRules, t scan.Token, name string) error {
+	return r.members(t, name, func(key []byte, t scan.Token) (err error) {
+		if t.Kind == scan.Null {
+			return nil
+		}
+		id := string(key)
+		if r.refs, err = r.ruleRefs(r.refs[:0], t); err != nil {
+			return within(name+"."+id, err)
+		}
+		take(id, r.refs)
+		return nil
 	})
+}
+
+// ruleRefs appends the elements of an array to refs, and uses again the maps that
+// lie behind its end.
+func (r *reader) ruleRefs(refs []RuleRef, t scan.Token) ([]RuleRef, error) {
+	err := r.elements(t, "", func(t scan.Token) error {
+		if len(refs) < cap(refs) {
+			refs = refs[:len(refs)+1]
+		} else {
+			refs = append(refs, RuleRef{})
+		}
+		return r.ruleRef(&refs[len(refs)-1], t)
+	})
+	return refs, err
+}
+
+func (r *reader) ruleRef(ref *RuleRef, t scan.Token) error {
+	ref.Rules = ""
+	clear(ref.Values)
+	return r.members(t, "", func(key []byte, t scan.Token) error {
+		switch string(key) {
+		case "rules":
+			text, err := r.scalar(t, "")
+			ref.Rules = r.word(text)
+			return within(".rules", err)
+		case "values":
+			if ref.Values == nil {
+				ref.Values = map[string]string{}
+			}
+			clear(ref.Values)
+			return within(".values", r.members(t, "", func(key []byte, t scan.Token) error {
+				if t.Kind == scan.Null {
+					return nil
+				}
+				name := r.word(key)
+				text, err := r.scalar(t, "")
+				ref.Values[name] = string(text)
+				return within("."+name, err)
+			}))
+		}
+		return r.skip(t)
+	})
+}
+
+// mostWords bounds reader.words.
+const mostWords = 1 << 12
+
+// word returns text as a string, made once while there are not too many.
+func (r *reader) word(text []byte) string {
+	if known, ok := r.words[string(text)]; ok {
+		return known
+	}
+	word := string(text)
+	if r.words == nil {
+		r.words = map[string]string{}
+	}
+	if len(r.words) < mostWords {
+		r.words[word] = word
+	}
+	return word
 }
 
 func (r *reader) variables(dst *[]Variable, t scan.Token, name string) error {

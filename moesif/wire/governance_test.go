@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"reflect"
 	"testing"
 
@@ -73,6 +75,74 @@ func TestGovernanceDocumentsAreReadTolerantly(t *testing.T) {
 	}
 }
 
+// gathered keeps what it is told as the maps of an AppConfig do.
+type gathered struct {
+	rates map[string]int
+	rules map[string][]RuleRef
+}
+
+func (g *gathered) Rate(id string, percent int) { g.rates[id] = percent }
+
+func (g *gathered) Rules(id string, refs []RuleRef) {
+	g.rules[id] = []RuleRef{}
+	for _, ref := range refs {
+		g.rules[id] = append(g.rules[id], RuleRef{ref.Rules, maps.Clone(ref.Values)})
+	}
+}
+
+// decodeGathered is DecodeAppConfig by way of DecodeCustomers.
+func decodeGathered(data []byte) (AppConfig, error) {
+	users := gathered{map[string]int{}, map[string][]RuleRef{}}
+	companies := gathered{map[string]int{}, map[string][]RuleRef{}}
+	c, err := DecodeCustomers(data, &users, &companies)
+	if err == nil {
+		c.UserSampleRate, c.UserRules, c.CompanySampleRate, c.CompanyRules = users.rates, users.rules, companies.rates, companies.rules
+	}
+	return c, err
+}
+
+func TestCustomersAreToldAsTheyAreInTheDocument(t *testing.T) {
+	for _, data := range []string{
+		`{}`, `{"user_rules":null,"company_rules":[],"user_sample_rate":""}`,
+		`{"sample_rate":7,"org_id":"o","user_sample_rate":{"a":1,"b":"2","c":null,"a":3},"company_sample_rate":{"é":4}}`,
+		`{"user_rules":{"a":[{"rules":"1","values":{"0":"x","1":"y"}},{"rules":"2","values":{"0":"z"}}],"b":[],"c":[{"values":{"1":null}},{"rules":"3"},null],"d":null,"a":[{"rules":2}]}}`,
+		`{"company_rules":{"a":[{"rules":"1","values":{"0":"x"},"values":{"1":"y"},"more":[1]}]}}`,
+		`{"user_rules":{"a":[{"rules":{}}]}}`, `{"user_rules":{"a":[{"values":{"0":[]}}]}}`, `{"user_rules":{"a":[7]}}`, `{"user_rules":{"a":[{"values":7}]}}`,
+		`{"company_sample_rate":{"a":"x"}}`, `{"user_rules":{"a":[{"rules":"1"`, `{"user_rules":7}`, `[]`,
+	} {
+		got, errGot := decodeGathered([]byte(data))
+		want, errWant := DecodeAppConfig([]byte(data))
+		a, b := mustJSON(t, got), mustJSON(t, want)
+		if a != b || fmt.Sprint(errGot) != fmt.Sprint(errWant) {
+			t.Errorf("%s:\ngot  %s, error %v\nwant %s, error %v", data, a, errGot, b, errWant)
+		}
+	}
+}
+
+func mustJSON(t *testing.T, c AppConfig) string {
+	t.Helper()
+	out, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestErrorsSayWhichCustomer(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"user_rules":{"a":[{"rules":{}}]}}`:                  `user_rules.a.rules: must be a string (got an object)`,
+		`{"company_rules":{"a":[{},{"values":{"0":[1]}}]}}`:    `company_rules.a.values.0: must be a string (got an array)`,
+		`{"user_rules":{"a":[{"values":7}]}}`:                  `user_rules.a.values: must be an object (got a number)`,
+		`{"user_sample_rate":{"a":"x"}}`:                       `user_sample_rate.a: must be a whole number (got "x")`,
+		`{"user_rules":{"a":[{"values":{"0":`:                  `config: scan: the document ends too early`,
+		`{"ip_addresses_blocked_by_name":{"a":{"b":"1.2.3"}}}`: `ip_addresses_blocked_by_name.a: must be a string (got an object)`,
+	} {
+		if _, err := DecodeAppConfig([]byte(data)); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", data, err, want)
+		}
+	}
+}
+
 func TestUnreadableGovernanceDocuments(t *testing.T) {
 	for _, c := range []struct{ data, want string }{
 		{`null`, `rules: must be an array (got null)`},
@@ -118,7 +188,15 @@ func FuzzDecodeGovernance(f *testing.F) {
 	f.Add([]byte(`[{"_id":"r","variables":[{"name":"0"}],"regex_config":[{"conditions":[{"path":"a","value":"b"}],"sample_rate":3}],"response":{"headers":{"a":"b"},"body":[1]}}]`))
 	f.Add([]byte(`{"user_rules":{"a":[{"rules":"r","values":{"0":"x"}}]},"regex_config":[{"sample_rate":null}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, err := decodeGathered(data); err == nil {
+			if _, err = DecodeAppConfig(data); err != nil {
+				t.Fatalf("%s: only the customers can be read: %v", data, err)
+			}
+		}
 		if c, err := DecodeAppConfig(data); err == nil {
+			if _, err = decodeGathered(data); err != nil {
+				t.Fatalf("%s: only the customers can not be read: %v", data, err)
+			}
 			out, err := json.Marshal(c)
 			if err != nil || !scan.Valid(out) {
 				t.Fatalf("config %s: %s, %v", data, out, err)

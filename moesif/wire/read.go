@@ -19,10 +19,12 @@ import (
 // numbers for ids, "" for what is absent, arrays for empty objects.
 type reader struct {
 	scan.Scanner
-	text   []byte // scratch: the string read last
-	key    []byte // scratch: the key read last
-	arena  []byte // scratch: names and values of the headers read last
-	bounds []int  // scratch: where each of them ends in the arena
+	text   []byte            // scratch: the string read last
+	key    []byte            // scratch: the key read last
+	arena  []byte            // scratch: names and values of the headers read last
+	bounds []int             // scratch: where each of them ends in the arena
+	refs   []RuleRef         // scratch: what one customer was told to refer to last
+	words  map[string]string // texts that come again and again
 }
 
 // read runs fill over the one value that data holds. Invalid UTF-8 in it
@@ -42,11 +44,16 @@ func read(data []byte, what string, fill func(r *reader, t scan.Token) error) er
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	var broken *scan.SyntaxError
-	if errors.As(err, &broken) || errors.Is(err, scan.ErrCut) {
+	if isSyntax(err) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return err
+}
+
+// isSyntax reports whether a document cannot be read because it is not JSON.
+func isSyntax(err error) bool {
+	var broken *scan.SyntaxError
+	return errors.As(err, &broken) || errors.Is(err, scan.ErrCut)
 }
 
 // members calls member with each key of the object that begins with t; member
