@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	heapFloor  = 32 << 20 // bytes that count as live and that nobody touches
-	heapGrowth = 28 << 20 // bytes the heap may grow by before it is collected, once it is larger than that
+	heapFloor  = 32 << 20  // bytes that count as live and that nobody touches
+	heapGrowth = 28 << 20  // bytes the heap may grow by before it is collected, once it is larger than that
+	largeHeap  = 128 << 20 // live bytes that can only be a long queue
+	fineGrowth = 14 << 20  // bytes by which a large heap may grow
 )
 
 // tuneHeap tells Go's collector how a gateway uses memory, until ctx ends: it keeps
@@ -50,5 +52,9 @@ func tuneHeap(ctx context.Context) {
 
 // gcPercent is GOGC for a heap of so many live bytes.
 func gcPercent(live uint64) int {
-	return int(min(100, heapGrowth*100/max(live, 1)+1)) // #nosec G115 -- at most 100
+	growth := uint64(heapGrowth)
+	if live > largeHeap {
+		growth = fineGrowth
+	}
+	return int(min(100, growth*100/max(live, 1)+1)) // #nosec G115 -- at most 100
 }
