@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
 // Namespace is where the block stands in a service's extra_config.
@@ -25,7 +27,7 @@ func defaults() Config {
 		EventQueueSize:      1_000_000,
 		LogBody:             true,
 		DefaultMasks:        true,
-		CollectorURL:        "https://api.moesif.net",
+		CollectorURL:        wire.DefaultCollectorURL,
 		RequestMaxBodySize:  100_000,
 		ResponseMaxBodySize: 100_000,
 		DrainTimeout:        10 * time.Second,

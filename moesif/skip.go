@@ -2,7 +2,6 @@ package moesif
 
 import (
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -58,22 +57,21 @@ func (x *Exchange) subject() *Subject {
 	return s
 }
 
-// unskipped counts expressions that could not be evaluated, and tells of them once
-// a minute.
+// unskipped counts events whose expression could not be evaluated, and tells of
+// them once a minute. It belongs to the one goroutine that judges.
 type unskipped struct {
 	logger *slog.Logger
-	n      atomic.Int64
-	told   time.Time // owned by the one goroutine that judges
-	before int64     // n when it was told
+	n      int64     // since it was told
+	told   time.Time // zero: never
 }
 
 func (u *unskipped) note(err error) {
-	n := u.n.Add(1)
+	u.n++
 	now := time.Now()
 	if !u.told.IsZero() && now.Sub(u.told) < time.Minute {
 		return
 	}
 	u.logger.Warn("moesif: should_skip could not be evaluated: the events are reported",
-		slog.Int64("events", n-u.before), slog.Any("error", err))
-	u.told, u.before = now, n
+		slog.Int64("events", u.n), slog.Any("error", err))
+	u.told, u.n = now, 0
 }
