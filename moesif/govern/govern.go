@@ -180,10 +180,16 @@ func (r *Rules) sleep(ctx context.Context, p rest) {
 	case <-ctx.Done():
 		return
 	}
-	if p.most <= p.least {
+	if p.most == 0 {
 		return
 	}
-	timer.Reset(p.most - p.least)
+	select {
+	case <-r.news: // also where no time is left: the next step is because of a tag
+		r.mode.woken = true
+		return
+	default:
+	}
+	timer.Reset(max(0, p.most-p.least))
 	select {
 	case <-timer.C:
 	case <-r.news:

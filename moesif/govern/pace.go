@@ -48,10 +48,10 @@ func (r *Rules) learn(waits bool) {
 }
 
 // rest is the time between two steps: most of it ends early when a tag comes that
-// is new, but not before the least of it has passed.
+// is new, but not before the least of it has passed. Without a most, tags have no say.
 type rest struct{ least, most time.Duration }
 
-func exactly(d time.Duration) rest { return rest{d, d} }
+func exactly(d time.Duration) rest { return rest{least: d} }
 
 // trouble is what keeps the rules from being in step.
 type trouble struct {
