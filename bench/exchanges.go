@@ -25,7 +25,7 @@ type exchanges struct {
 // Items of an answer of about 1 KB, and of one that makes events of about 1.5 KB.
 const (
 	usualItems = 7
-	queueItems = 5
+	queueItems = 4
 )
 
 func newExchanges(seed uint64, items int) *exchanges {
