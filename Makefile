@@ -63,7 +63,7 @@ lint-web: web/node_modules/.package-lock.json
 	cd web && npm run --silent lint
 
 .PHONY: bench
-bench: build ## measure what the integration costs, against what is promised (about 11 minutes)
+bench: build ## measure what the integration costs, against what is promised (about 13 minutes)
 	go run ./bench
 
 .PHONY: fuzz

@@ -48,7 +48,7 @@ func (b *bench) runBlocked(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	err = turns("blocked", all, b.blocked.rounds, func(c *contender, round int) error {
-		return b.saturate(ctx, c, round, b.blocked.length, books.settled)
+		return b.spend(ctx, c, round, b.blocked.length, books.settled)
 	})
 	if err != nil {
 		return nil, err

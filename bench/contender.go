@@ -17,6 +17,7 @@ type contender struct {
 	process *process
 	path    string
 	status  int // that its answers have
+	rate    int // requests per second that it is given; 0: as many as it takes
 
 	// What came out, a round each.
 	cpu            []float64 // µs per request, what is done behind the request included
@@ -38,6 +39,7 @@ func (b *bench) load(c *contender, round int, length time.Duration) *load {
 		connections: b.connections,
 		status:      c.status,
 		request:     func(dst []byte) []byte { return invent.request(dst, c.path, b.posts) },
+		rate:        c.rate,
 		length:      length,
 	}
 }
@@ -54,9 +56,9 @@ func (b *bench) warmUp(ctx context.Context, all []*contender) (requests []int, e
 	return requests, nil
 }
 
-// saturate gives c as much as it takes and notes what that costs. settled waits
-// until the work behind the requests is done as well.
-func (b *bench) saturate(ctx context.Context, c *contender, round int, length time.Duration, settled func(context.Context, int) error) error {
+// spend gives c its load and notes what that costs. settled waits until the work
+// behind the requests is done as well.
+func (b *bench) spend(ctx context.Context, c *contender, round int, length time.Duration, settled func(context.Context, int) error) error {
 	before, err := cpuTime(c.process.pid)
 	if err != nil {
 		return err

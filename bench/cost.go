@@ -58,17 +58,33 @@ func (b *bench) runCost(ctx context.Context) (rows []row, err error) {
 	if err := books.settled(ctx, requests[1]); err != nil {
 		return nil, err
 	}
-	err = turns("cost", all, b.cost.rounds, func(c *contender, round int) error {
-		if c == on {
-			return b.saturate(ctx, c, round, b.cost.length, books.settled)
+	turn := func(c *contender, round int) error {
+		if c.process == reporting {
+			return b.spend(ctx, c, round, b.cost.length, books.settled)
 		}
-		return b.saturate(ctx, c, round, b.cost.length, nothing)
-	})
-	if err != nil {
+		return b.spend(ctx, c, round, b.cost.length, nothing)
+	}
+	if err := turns("cost", all, b.cost.rounds, turn); err != nil {
 		return nil, err
 	}
 	printCosts("cost", b.cost, all)
-	return costRows(off, on, rival, governed), nil
+
+	calmOff, calmOn := newContender(off.name, bare), newContender(on.name, reporting)
+	calmOff.rate, calmOn.rate = b.rate, b.rate
+	calm := []*contender{calmOff, calmOn}
+	if err := turns("cost at a rate", calm, b.cost.rounds, turn); err != nil {
+		return nil, err
+	}
+	printCosts("cost at a rate", b.cost, calm)
+	return append(costRows(off, on, rival, governed), b.rateRow(calmOff, calmOn)), nil
+}
+
+// rateRow compares the two at one rate. As fast as they can, the slower one finds
+// the core of the others idle more often, and waking it costs it more a request.
+func (b *bench) rateRow(off, on *contender) row {
+	more := median(paired(on.cpu, off.cpu, func(on, off float64) float64 { return on - off }))
+	return known(fmt.Sprintf("… at %d requests/s", b.rate),
+		fmt.Sprintf("%.1f µs CPU per request (%.1f on, %.1f off)", more, median(on.cpu), median(off.cpu)))
 }
 
 func costRows(off, on, rival *contender, governed bool) []row {

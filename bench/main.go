@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	b.cost.flags(flags, "cost", plan{9, 4 * time.Second})
 	b.latency.flags(flags, "latency", plan{9, 4 * time.Second})
 	b.blocked.flags(flags, "blocked", plan{5, 3 * time.Second})
-	flags.IntVar(&b.rate, "latency.rate", 3000, "requests per second of scenario latency")
+	flags.IntVar(&b.rate, "latency.rate", 3000, "requests per second of scenario latency, and of the second half of cost")
 	flags.DurationVar(&b.memoryLength, "memory.length", 20*time.Second, "length of scenario memory, twice")
 	flags.IntVar(&b.events, "queue.events", 1_000_000, "events of scenario queue")
 	flags.Usage = func() {
