@@ -36,6 +36,9 @@ func (j *Journal) Append(ctx context.Context, b Batch) (Receipt, error) {
 	if len(b.App) == 0 || len(b.App) > 255 {
 		return Receipt{}, fmt.Errorf("append to journal: application %q: must have 1 to 255 bytes", b.App)
 	}
+	if size := packedFrom(b.Entries); size > maxBlock {
+		return Receipt{}, fmt.Errorf("append to journal: a batch of %d bytes: at most %d are kept together", size, maxBlock)
+	}
 	p := &pending{batch: b, ids: make([]id, len(b.Entries)), done: make(chan struct{})}
 	for i := range b.Entries {
 		if e := &b.Entries[i]; e.ID != "" {

@@ -35,13 +35,21 @@ func decodeHead(b []byte) (head, error) {
 	}, nil
 }
 
-// encodeEntries packs the entries for which keep is true; all of them when keep is nil.
-func encodeEntries(entries []Entry, keep []bool) []byte {
-	size := 0
+// maxBlock bounds a block in bytes, unpacked: what says that it is longer is not
+// believed, nor memory taken for it.
+const maxBlock = 1 << 30
+
+// packedFrom is how many bytes entries take before they are compressed, at most.
+func packedFrom(entries []Entry) (size int) {
 	for i := range entries {
 		size += len(entries[i].Data) + 1 + binary.MaxVarintLen32
 	}
-	raw := make([]byte, 0, size)
+	return size
+}
+
+// encodeEntries packs the entries for which keep is true; all of them when keep is nil.
+func encodeEntries(entries []Entry, keep []bool) []byte {
+	raw := make([]byte, 0, packedFrom(entries))
 	for i := range entries {
 		if keep != nil && !keep[i] {
 			continue
@@ -55,6 +63,10 @@ func encodeEntries(entries []Entry, keep []bool) []byte {
 
 // decodeEntries unpacks n entries, which share one piece of memory.
 func decodeEntries(b []byte, n uint32) ([]Entry, error) {
+	size, err := s2.DecodedLen(b)
+	if err == nil && size > maxBlock {
+		return nil, fmt.Errorf("a block of %d bytes: %w", size, errCorrupt)
+	}
 	raw, err := s2.Decode(nil, b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCorrupt, err)

@@ -2,9 +2,11 @@ package journal
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -306,6 +308,23 @@ func countIDs(t *testing.T, r pebble.Reader) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A length is read before there is anything to compare it with.
+func TestBlockThatSaysItIsHugeTakesNoMemory(t *testing.T) {
+	huge := append(binary.AppendUvarint(nil, maxBlock+1), "\xec\xeb0"...)
+	if _, err := decodeEntries(huge, 1); !errors.Is(err, errCorrupt) || !strings.Contains(err.Error(), "1073741825 bytes") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBatchThatCouldNotBeReadBackIsRefused(t *testing.T) {
+	j := open(t, vfs.NewMem(), at(noon))
+	shared := Entry{Kind: Event, Data: make([]byte, 64<<20)}
+	_, err := j.Append(t.Context(), Batch{App: "a", Entries: slices.Repeat([]Entry{shared}, 17)})
+	if err == nil || !strings.Contains(err.Error(), "at most 1073741824 are kept together") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func FuzzDecodeEntries(f *testing.F) {
