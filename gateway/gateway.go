@@ -64,6 +64,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	}
 	h, err := newHandler(g, &pipe.Options{
 		Transport:      g.transport,
+		Around:         g.around,
 		Version:        o.Version,
 		HideVersion:    s.Router.HideVersionHeader,
 		Clients:        pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted},
@@ -92,6 +93,12 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	}
 	g.server.Handler = g.handler
 	return g, nil
+}
+
+// around compiles what stands between a backend and its transport, the outermost
+// last.
+func (g *Gateway) around(_ *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
+	return next, nil
 }
 
 // books reads the integration's, where there is one.

@@ -37,6 +37,7 @@ type handler struct {
 type endpoint struct {
 	pattern string
 	names   []string // of the parameters
+	guards  guards
 	pipe    pipe.Pipe
 	ours    bool // answers about the gateway itself: neither captured nor governed
 	counts  *telemetry.Route
@@ -64,11 +65,15 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
 		}
+		guards, err := g.newGuards(e, pattern.Names)
+		if err != nil {
+			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
+		}
 		p, err := pipe.New(e, pattern.Names, o)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
-		if err := h.add(e.Method, pattern, endpoint{pipe: p}); err != nil {
+		if err := h.add(e.Method, pattern, endpoint{guards: guards, pipe: p}); err != nil {
 			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
 		}
 		options.add(pattern, e.Method)
@@ -139,7 +144,13 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
 	}
+	if r, ok = admit(e.guards.identify, a, r, params.Values); !ok {
+		return
+	}
 	if !h.governed(a, r, path) {
+		return
+	}
+	if r, ok = admit(e.guards.limit, a, r, params.Values); !ok {
 		return
 	}
 	for _, value := range params.Values {

@@ -26,6 +26,10 @@ type Pipe interface {
 // Options are what the pipes of all endpoints share.
 type Options struct {
 	Transport      http.RoundTripper
+	// Around puts what stands between a backend and its transport: limits, breakers,
+	// tokens, caches. nil puts nothing there. Its error begins with the key that
+	// can't be used.
+	Around         func(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error)
 	Version        string // x.y.z, in User-Agent and X-Krakend
 	HideVersion    bool   // leaves it out of X-Krakend
 	Clients        Clients
@@ -48,7 +52,14 @@ func New(e *config.Endpoint, names []string, o *Options) (Pipe, error) {
 	if streams {
 		b.Encoding = noOp
 	}
-	called, err := backend.New(&b, names, o.Transport)
+	transport := o.Transport
+	if o.Around != nil {
+		var err error
+		if transport, err = o.Around(&b, transport); err != nil {
+			return nil, fmt.Errorf("backend[0].%w", err)
+		}
+	}
+	called, err := backend.New(&b, names, transport)
 	if err != nil {
 		return nil, fmt.Errorf("backend[0].%w", err)
 	}
