@@ -73,7 +73,7 @@ func answering(t *testing.T) string {
 func someLoad(address string, posts int) *load {
 	invent := newExchanges(1, usualItems)
 	return &load{address: address, connections: 8, status: http.StatusOK,
-		request: func(dst []byte) []byte { return invent.request(dst, openPath, posts) }}
+		request: func(dst []byte) []byte { return invent.request(dst, openPath, "", posts) }}
 }
 
 func TestALoadWithARateSendsWhatIsDue(t *testing.T) {

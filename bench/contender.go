@@ -16,8 +16,9 @@ type contender struct {
 	name    string
 	process *process
 	path    string
-	status  int // that its answers have
-	rate    int // requests per second that it is given; 0: as many as it takes
+	status  int    // that its answers have
+	token   string // that every request carries; "": an invented user's name
+	rate    int    // requests per second that it is given; 0: as many as it takes
 
 	// What came out, a round each.
 	cpu            []float64 // µs per request, what is done behind the request included
@@ -38,7 +39,7 @@ func (b *bench) load(c *contender, round int, length time.Duration) *load {
 		address:     c.process.address,
 		connections: b.connections,
 		status:      c.status,
-		request:     func(dst []byte) []byte { return invent.request(dst, c.path, b.posts) },
+		request:     func(dst []byte) []byte { return invent.request(dst, c.path, c.token, b.posts) },
 		rate:        c.rate,
 		length:      length,
 	}

@@ -3,7 +3,7 @@
 //
 //	go run ./bench [flags] [scenario…]
 //
-// Scenarios are cost, latency, memory, queue and blocked; all of them by default.
+// Scenarios are cost, latency, memory, queue, blocked and endpoints; all of them by default.
 // Each contender is a process of its own. The gateway, or the reverse proxy it is
 // compared with, has one core to itself; upstream, collector and load share
 // another. Contenders run in turn, round by round, so that the machine's moods

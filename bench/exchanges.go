@@ -36,7 +36,7 @@ func (e *exchanges) pick(from []string) string { return from[e.rnd.IntN(len(from
 
 // request appends a whole request for path; posts is the percentage of those with
 // a body.
-func (e *exchanges) request(dst []byte, path string, posts int) []byte {
+func (e *exchanges) request(dst []byte, path, token string, posts int) []byte {
 	post := e.rnd.IntN(100) < posts
 	if post {
 		dst = append(dst, "POST "...)
@@ -52,9 +52,13 @@ func (e *exchanges) request(dst []byte, path string, posts int) []byte {
 	dst = strconv.AppendInt(dst, 1+e.rnd.Int64N(40), 10)
 	dst = append(dst, " HTTP/1.1\r\nHost: shop.example\r\nAccept: application/json\r\nUser-Agent: "...)
 	dst = append(dst, e.pick(agents)...)
-	dst = append(dst, "\r\nAuthorization: Basic "...)
-	e.scratch = append(appendUser(e.scratch[:0], e.rnd.IntN(callers)), ":x"...)
-	dst = base64.StdEncoding.AppendEncode(dst, e.scratch)
+	dst = append(dst, "\r\nAuthorization: "...)
+	if token != "" {
+		dst = append(append(dst, "Bearer "...), token...)
+	} else {
+		e.scratch = append(appendUser(e.scratch[:0], e.rnd.IntN(callers)), ":x"...)
+		dst = base64.StdEncoding.AppendEncode(append(dst, "Basic "...), e.scratch)
+	}
 	dst = append(dst, "\r\nX-Api-Key: "...)
 	dst = e.hex(dst, 24)
 	if !post {

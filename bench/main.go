@@ -34,10 +34,10 @@ type bench struct {
 	posts       int // percent of the requests that have a body
 	cores       cores
 
-	cost, latency, blocked plan
-	memoryLength           time.Duration
-	rate                   int // requests per second of the latency scenario
-	events                 int // of the queue scenario
+	cost, latency, blocked, endpoints plan
+	memoryLength                      time.Duration
+	rate                              int // requests per second of the latency scenario
+	events                            int // of the queue scenario
 }
 
 // plan is how often and how long every contender of a scenario runs.
@@ -58,6 +58,7 @@ var scenarios = []scenario{
 	{"memory", (*bench).runMemory},
 	{"queue", (*bench).runQueue},
 	{"blocked", (*bench).runBlocked},
+	{"endpoints", (*bench).runEndpoints},
 }
 
 func run(ctx context.Context, args []string) error {
@@ -74,6 +75,7 @@ func run(ctx context.Context, args []string) error {
 	b.cost.flags(flags, "cost", plan{9, 4 * time.Second})
 	b.latency.flags(flags, "latency", plan{9, 4 * time.Second})
 	b.blocked.flags(flags, "blocked", plan{5, 3 * time.Second})
+	b.endpoints.flags(flags, "endpoints", plan{7, 3 * time.Second})
 	flags.IntVar(&b.rate, "latency.rate", 3000, "requests per second of scenario latency, and of the second half of cost")
 	flags.DurationVar(&b.memoryLength, "memory.length", 20*time.Second, "length of scenario memory, twice")
 	flags.IntVar(&b.events, "queue.events", 1_000_000, "events of scenario queue")
@@ -150,6 +152,7 @@ func (b *bench) check() (err error) {
 	positive := map[string]int64{
 		"connections": int64(b.connections), "latency.rate": int64(b.rate), "queue.events": int64(b.events),
 		"cost.rounds": int64(b.cost.rounds), "latency.rounds": int64(b.latency.rounds), "blocked.rounds": int64(b.blocked.rounds),
+		"endpoints.rounds": int64(b.endpoints.rounds), "endpoints.length": int64(b.endpoints.length),
 		"cost.length": int64(b.cost.length), "latency.length": int64(b.latency.length), "blocked.length": int64(b.blocked.length),
 		"memory.length": int64(b.memoryLength),
 	}
