@@ -5,6 +5,7 @@ SHELL       := /bin/bash
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+PACKAGER := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 FUZZTIME ?= 10s
 SOAK     ?= 30m
 CHECKS   ?= 5000
@@ -30,6 +31,12 @@ build: need-build web/site/console/index.html ## build bin/gatemeter, console in
 .PHONY: plugin
 plugin: need-build ## build bin/gatemeter-krakend.so, for a KrakenD CE 2.x that was built with this very Go
 	cd plugin/krakend && CGO_ENABLED=1 go build -buildmode=plugin -ldflags '-X main.version=$(VERSION)' -o ../../bin/gatemeter-krakend.so .
+
+.PHONY: packages
+packages: build ## build a .deb and a .rpm of the whole program into bin/
+	@case "$(VERSION)" in v[0-9]*) version=$(VERSION) ;; *) version=0.0.0+$(VERSION) ;; esac; \
+	for kind in deb rpm; do \
+	  GOARCH=$$(go env GOARCH) VERSION=$$version go run $(PACKAGER) package -f deploy/packages/nfpm.yaml -p $$kind -t bin/; done
 
 .PHONY: test
 test: need-test build test-web test-go test-console ## every test: Go with the race detector, web, browser

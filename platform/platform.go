@@ -37,6 +37,9 @@ type Options struct {
 	Listen string
 	// AdminToken is a bearer token with every right on the console API; empty: none.
 	AdminToken string
+	// ApplicationID is that of the application a new data directory begins with, 16
+	// to 256 visible ASCII characters; empty: a random one.
+	ApplicationID string
 	// Version is shown in the console.
 	Version string
 	Clock   func() time.Time // time.Now when nil
@@ -143,7 +146,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	}
 	p.closers = append(p.closers, p.state.Close)
 	p.gate, err = access.Open(ctx, p.state, access.Options{
-		AdminToken: o.AdminToken, SecretsFile: filepath.Join(p.dir, "secrets"), Clock: o.Clock, Logger: o.Logger,
+		AdminToken: o.AdminToken, FirstApplicationID: o.ApplicationID, SecretsFile: filepath.Join(p.dir, "secrets"), Clock: o.Clock, Logger: o.Logger,
 	})
 	if err != nil {
 		return err

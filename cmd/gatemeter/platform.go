@@ -27,11 +27,12 @@ func platformCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := platform.Open(cmd.Context(), platform.Options{
-				Dir:        data,
-				Listen:     listen,
-				Logger:     terminalLogger(slog.LevelInfo),
-				AdminToken: os.Getenv("GATEMETER_ADMIN_TOKEN"),
-				Version:    version,
+				Dir:           data,
+				Listen:        listen,
+				Logger:        terminalLogger(slog.LevelInfo),
+				AdminToken:    os.Getenv("GATEMETER_ADMIN_TOKEN"),
+				ApplicationID: os.Getenv("GATEMETER_APPLICATION_ID"),
+				Version:       version,
 			})
 			if err != nil {
 				return err

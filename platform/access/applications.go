@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"strings"
 	"time"
 )
@@ -24,14 +25,21 @@ type appIndex struct {
 	byKey map[[sha256.Size]byte]Application // by the hash of ApplicationID
 }
 
-func (g *Gate) openApplications(ctx context.Context) error {
+// openApplications reads them. Without any it makes one, with the application id
+// first unless that is "".
+func (g *Gate) openApplications(ctx context.Context, first string) error {
 	list, err := g.readApplications(ctx)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
+		if first == "" {
+			first = newApplicationID()
+		} else if !isApplicationID(first) {
+			return errors.New("the application id of the first application must be 16 to 256 visible ASCII characters: whoever guesses it can send events")
+		}
 		err := g.db.Write(ctx, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, queries.Get("add_application"), newID("app"), "My API", newApplicationID(), g.clock().UnixMicro())
+			_, err := tx.ExecContext(ctx, queries.Get("add_application"), newID("app"), "My API", first, g.clock().UnixMicro())
 			return err
 		})
 		if err != nil {
@@ -92,6 +100,11 @@ func (g *Gate) Application(id string) (Application, bool) {
 func (g *Gate) ByApplicationID(applicationID string) (Application, bool) {
 	a, ok := g.apps.Load().byKey[sha256.Sum256([]byte(applicationID))]
 	return a, ok
+}
+
+func isApplicationID(id string) bool {
+	invisible := func(r rune) bool { return r <= ' ' || r > '~' }
+	return len(id) >= 16 && len(id) <= 256 && !strings.ContainsFunc(id, invisible)
 }
 
 // newApplicationID makes an id of 78 random characters: Moesif's node SDK

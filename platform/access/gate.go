@@ -33,6 +33,10 @@ var (
 type Options struct {
 	// AdminToken is a bearer token with every right; "" is none.
 	AdminToken string
+	// FirstApplicationID is the application id of the application that a new data
+	// directory begins with, 16 to 256 visible ASCII characters; "" makes one up.
+	// Later starts do not look at it.
+	FirstApplicationID string
 	// SecretsFile is where the one-time sign-in token is written, readable by
 	// its owner only.
 	SecretsFile string
@@ -84,7 +88,7 @@ func Open(ctx context.Context, db *state.DB, o Options) (*Gate, error) {
 		}
 	}
 	g.openSessions()
-	if err := g.openApplications(ctx); err != nil {
+	if err := g.openApplications(ctx, o.FirstApplicationID); err != nil {
 		return nil, fmt.Errorf("access: applications: %w", err)
 	}
 	return g, nil

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func openGate(t *testing.T, dir string, o access.Options) *access.Gate {
+func openState(t *testing.T, dir string) *state.DB {
 	t.Helper()
 	db, err := state.Open(t.Context(), filepath.Join(dir, "state.db"))
 	if err != nil {
@@ -30,7 +30,12 @@ func openGate(t *testing.T, dir string, o access.Options) *access.Gate {
 			t.Error(err)
 		}
 	})
-	g, err := access.Open(t.Context(), db, o)
+	return db
+}
+
+func openGate(t *testing.T, dir string, o access.Options) *access.Gate {
+	t.Helper()
+	g, err := access.Open(t.Context(), openState(t, dir), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +79,23 @@ func (b *browser) do(fn func(ctx context.Context, me access.Principal)) {
 		}
 	}
 	b.jar.SetCookies(r.URL, res.Cookies())
+}
+
+func TestFirstStartTakesTheApplicationIDItIsGiven(t *testing.T) {
+	dir := t.TempDir()
+	const given = "an-id-from-the-environment"
+	if apps := openGate(t, dir, access.Options{FirstApplicationID: given}).Applications(); len(apps) != 1 || apps[0].ApplicationID != given {
+		t.Errorf("got %v", apps)
+	}
+	if apps := openGate(t, dir, access.Options{FirstApplicationID: "another-one-that-comes-later"}).Applications(); len(apps) != 1 || apps[0].ApplicationID != given {
+		t.Errorf("a later start changes it: %v", apps)
+	}
+	for _, bad := range []string{"too-short", "with a space in the middle", "with-an-umlaut-ä-in-it", strings.Repeat("x", 257)} {
+		db := openState(t, t.TempDir())
+		if _, err := access.Open(t.Context(), db, access.Options{FirstApplicationID: bad}); err == nil || !strings.Contains(err.Error(), "16 to 256 visible ASCII characters") || strings.Contains(err.Error(), bad) {
+			t.Errorf("%q: error %v", bad, err)
+		}
+	}
 }
 
 func TestFirstStartMakesOneApplicationWithALongRandomID(t *testing.T) {
