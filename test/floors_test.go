@@ -37,6 +37,7 @@ var floors = []struct {
 	{"gateway/route", nil},
 	{"gateway/backend", []string{"gateway/config", "moesif/scan"}},
 	{"gateway/pipe", []string{"moesif", "policy", "gateway/config", "gateway/backend"}},
+	{"gateway/audit", []string{"gateway/config"}},
 	{"gateway", []string{"moesif", "policy", "gateway"}},
 	{"platform/state", siblings(0)},
 	{"platform/access", siblings(1)},

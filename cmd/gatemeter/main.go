@@ -33,7 +33,7 @@ func execute(ctx context.Context, args []string) int {
 		SilenceUsage:  true,
 		Version:       buildVersion(),
 	}
-	root.AddCommand(runCommand(), checkCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), auditCommand(), versionCommand())
 	root.AddCommand(platformCommands()...)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
