@@ -21,6 +21,7 @@ var served = map[string][]level{
 	"telemetry/moesif":  {atService},
 	"telemetry/logging": {atService},
 	"telemetry/metrics": {atService},
+	"security/cors":     {atService},
 	"proxy":             {atEndpoint, atBackend},
 	"backend/http":      {atBackend},
 }
@@ -33,7 +34,6 @@ var refused = map[string]string{
 	"auth/client-credentials":  "the backend would be called without a token",
 	"validation/":              "calls would not be validated",
 	"security/":                "calls would not be protected by it",
-	"security/cors":            "browsers would be denied calls from other origins",
 	"qos/":                     "calls would not be limited by it",
 	"qos/circuit-breaker":      "a failing backend would go on being called",
 	"qos/http-cache":           "answers of the backend would not be cached",

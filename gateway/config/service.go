@@ -47,6 +47,7 @@ type Service struct {
 	Logging Logging
 	Metrics *Metrics       // nil: no metrics listener
 	Moesif  *moesif.Config // nil: the block is not there
+	CORS    *CORS          // nil: the block is not there
 
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
 }
