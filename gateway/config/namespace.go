@@ -17,13 +17,15 @@ const (
 
 // served says where the namespaces that this build serves belong.
 var served = map[string][]level{
-	"router":            {atService},
-	"telemetry/moesif":  {atService},
-	"telemetry/logging": {atService},
-	"telemetry/metrics": {atService},
-	"security/cors":     {atService},
-	"proxy":             {atEndpoint, atBackend},
-	"backend/http":      {atBackend},
+	"router":                {atService},
+	"telemetry/moesif":      {atService},
+	"telemetry/logging":     {atService},
+	"telemetry/metrics":     {atService},
+	"security/cors":         {atService},
+	"security/http":         {atService, atEndpoint},
+	"security/bot-detector": {atService, atEndpoint},
+	"proxy":                 {atEndpoint, atBackend},
+	"backend/http":          {atBackend},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were

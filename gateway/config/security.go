@@ -2,7 +2,9 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"time"
 )
@@ -110,7 +112,7 @@ func (b *block) secureHeaders() *SecureHeaders {
 	if s.AllowedHostsAreRegex {
 		for i, host := range s.AllowedHosts {
 			if _, err := regexp.Compile("^" + host + "$"); err != nil {
-				b.problem(b.elementAt("allowed_hosts", i), "must be a regular expression: %v", err)
+				b.problem(b.elementAt("allowed_hosts", i), "must be a regular expression: %s", explainPattern(err))
 			}
 		}
 	}
@@ -150,11 +152,20 @@ func (b *block) bots() *Bots {
 	for i, text := range b.texts("patterns") {
 		pattern, err := regexp.Compile(text)
 		if err != nil {
-			b.problem(b.elementAt("patterns", i), "must be a regular expression: %v", err)
+			b.problem(b.elementAt("patterns", i), "must be a regular expression: %s", explainPattern(err))
 			continue
 		}
 		out.Patterns = append(out.Patterns, pattern)
 	}
 	b.close(nil)
 	return out
+}
+
+// explainPattern says on one line why a regular expression can't be compiled.
+func explainPattern(err error) string {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	return e.Code.String() + " (in " + show(e.Expr) + ")"
 }
