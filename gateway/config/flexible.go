@@ -25,6 +25,7 @@ type flexible struct {
 // readConfiguration is readSource for a file that may be a template.
 func readConfiguration(f *findings, file string, data []byte, env func(string) (string, bool)) map[string]any {
 	if on, _ := env("FC_ENABLE"); on == "" {
+		f.lines = func() Lines { return Lines{of: keyLines(file, data)} }
 		return readSource(f, file, file, data)
 	}
 	template := &flexible{f, env}
@@ -32,7 +33,9 @@ func readConfiguration(f *findings, file string, data []byte, env func(string) (
 	if len(f.problems) > 0 {
 		return nil
 	}
-	values := readSource(f, name, renderedName(file, rendered), rendered)
+	format := renderedName(file, rendered)
+	f.lines = func() Lines { return Lines{of: keyLines(format, rendered), rendered: true} }
+	values := readSource(f, name, format, rendered)
 	template.tellLines()
 	return values
 }

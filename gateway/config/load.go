@@ -52,13 +52,15 @@ func Parse(file string, data []byte, env func(string) (string, bool)) (*Service,
 		return v, name, v != ""
 	}
 	if !root.version(file) {
-		return nil, f.problems
+		return nil, f.located()
 	}
 	s := root.service(env)
 	if len(f.problems) > 0 {
-		return nil, f.problems
+		return nil, f.located()
 	}
-	s.Warnings = f.warnings
+	if s.Warnings = f.warnings; len(f.warnings) > 0 {
+		s.Lines = f.lines()
+	}
 	return s, nil
 }
 

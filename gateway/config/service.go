@@ -52,6 +52,7 @@ type Service struct {
 	Bots    *Bots          // nil: the block is not there
 
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
+	Lines    Lines    // of the keys that warnings are about
 }
 
 // Endpoint is one path and method of the public API (KrakenD v3, 1.3).
