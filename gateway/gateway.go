@@ -3,9 +3,11 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +26,7 @@ import (
 type Options struct {
 	Logger  *slog.Logger // default: as telemetry/logging asks, to standard output
 	Version string       // x.y.z, told in X-Krakend and User-Agent
+	Access  io.Writer    // of an access log with a format of its own; default: standard output
 }
 
 // Gateway serves one configuration. Make it with New, then either Run it, or use
@@ -92,7 +95,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		g.handler = g.integration.Capture(g.handler)
 	}
 	if !s.Router.DisableAccessLog {
-		g.access = telemetry.NewAccess(g.logger)
+		g.access = telemetry.NewAccess(g.logger, s.Logging.Access, cmp.Or[io.Writer](o.Access, os.Stdout))
 		h.access = g.access
 	}
 	g.server.Handler = g.handler

@@ -263,7 +263,7 @@ func (h *handler) count(a *answer, r *http.Request) {
 			return
 		}
 	}
-	h.access.Log(telemetry.Line{
+	h.access.Log(r, telemetry.Line{
 		Time: now, Method: r.Method, Path: r.URL.Path, Client: h.clients.IP(r),
 		Status: a.status, Bytes: a.bytes, Duration: now.Sub(a.began),
 	})

@@ -46,7 +46,7 @@ func TestDefaultsAreKrakenDs(t *testing.T) {
 		DialerFallbackDelay:       300 * time.Millisecond,
 		DialerKeepAlive:           15 * time.Second,
 		Router:                    Router{HealthPath: "/__health", ForwardedByClientIP: true},
-		Logging:                   Logging{Level: "INFO", Stdout: true},
+		Logging:                   Logging{Level: "INFO", Stdout: true, SyslogFacility: "local3", Format: "default"},
 		Endpoints: []Endpoint{{
 			Path: "/a", Method: "GET", Timeout: 2 * time.Second, OutputEncoding: "json",
 			Backends: []Backend{{URLPattern: "/", Method: "GET", Hosts: []string{"http://b"}, Encoding: "json"}},
@@ -114,7 +114,7 @@ func TestShopIsReadAsWritten(t *testing.T) {
 	if !reflect.DeepEqual(s.Router, wantRouter) {
 		t.Errorf("router:\n got %+v\nwant %+v", s.Router, wantRouter)
 	}
-	if want := (Logging{Level: "WARNING", Prefix: "[SHOP]", Stdout: true, Set: true}); s.Logging != want {
+	if want := (Logging{Level: "WARNING", Prefix: "[SHOP]", Stdout: true, SyslogFacility: "local3", Format: "default", Set: true}); !reflect.DeepEqual(s.Logging, want) {
 		t.Errorf("logging: got %+v, want %+v", s.Logging, want)
 	}
 	if s.Metrics == nil || *s.Metrics != (Metrics{ListenAddress: ":8090", CollectionTime: time.Minute}) {

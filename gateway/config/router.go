@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"net/textproto"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +51,7 @@ func (b *block) router() Router {
 		bodies.close(nil)
 	}
 	b.refuse("max_payload", "bodies of any size would be let through")
-	b.ignore("max_multipart_memory", "app_engine", "decompress_gzip", "disable_gzip", "access_log_format")
+	b.ignore("max_multipart_memory", "app_engine", "decompress_gzip", "disable_gzip")
 	return r
 }
 
@@ -72,37 +71,6 @@ func (b *block) jsonObject(key string) []byte {
 		return nil
 	}
 	return text
-}
-
-var logLevels = []string{"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
-
-// logging reads telemetry/logging. Without it, and without a level in it,
-// everything from INFO up is logged.
-func (b *block) logging() Logging {
-	if b == nil {
-		return Logging{Level: "INFO", Stdout: true}
-	}
-	l := Logging{
-		Level:  strings.ToUpper(b.text("level")),
-		Prefix: b.text("prefix"),
-		Stdout: b.flag("stdout"),
-		Set:    true,
-	}
-	switch {
-	case l.Level == "":
-		b.warn(b.at("level"), "missing, INFO is taken (one of %s)", strings.Join(logLevels, ", "))
-		l.Level = "INFO"
-	case !slices.Contains(logLevels, l.Level):
-		b.problem(b.at("level"), "must be one of %s (got %s)%s", strings.Join(logLevels, ", "), show(b.text("level")), didYouMean(l.Level, logLevels))
-	}
-	if b.flag("syslog") {
-		b.warn(b.at("syslog"), "not supported yet, ignored (the log goes to the standard output)")
-	}
-	if format := b.text("format"); format != "" && format != "default" {
-		b.warn(b.at("format"), "not supported yet, ignored (got %s)", show(format))
-	}
-	b.ignore("syslog_facility", "custom_format", "access_log_format", "backend_access_log_format", "alphanumeric")
-	return l
 }
 
 // metrics reads telemetry/metrics; nil when it is absent.

@@ -107,14 +107,6 @@ type Router struct {
 	ReturnErrorMsg                bool
 }
 
-// Logging is extra_config."telemetry/logging".
-type Logging struct {
-	Level  string // DEBUG, INFO, WARNING, ERROR, CRITICAL
-	Prefix string
-	Stdout bool
-	Set    bool // the block is there
-}
-
 // Metrics is extra_config."telemetry/metrics".
 type Metrics struct {
 	ListenAddress  string // default :8090
