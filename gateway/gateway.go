@@ -63,6 +63,9 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Router.PeersAreClients {
+		trusted = nobody
+	}
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
 	}

@@ -78,11 +78,24 @@ func (g *Gateway) serveMetrics(failed chan<- error) (stop func()) {
 	}
 }
 
+// headerPatience bounds how long a client takes for a request's headers where
+// neither read_header_timeout nor read_timeout says it. KrakenD waits for ever, so
+// that a client which sends a byte now and then holds a connection; a minute is what
+// other servers give.
+const headerPatience = time.Minute
+
+func headerTimeout(s *config.Service) time.Duration {
+	if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
+		return headerPatience
+	}
+	return s.ReadHeaderTimeout // 0: read_timeout counts
+}
+
 func (g *Gateway) newServer() (*http.Server, error) {
 	s := g.service
 	server := &http.Server{
 		ReadTimeout:       s.ReadTimeout,
-		ReadHeaderTimeout: s.ReadHeaderTimeout,
+		ReadHeaderTimeout: headerTimeout(s),
 		WriteTimeout:      s.WriteTimeout,
 		IdleTimeout:       s.IdleTimeout,
 		MaxHeaderBytes:    s.MaxHeaderBytes,
@@ -137,6 +150,10 @@ func tlsVersion(name string) uint16 {
 	}
 	return tls.VersionTLS13
 }
+
+// nobody are the proxies to trust where no header is believed: an address that no
+// peer has.
+var nobody = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 32)}
 
 // prefixes reads router.trusted_proxies: addresses and networks.
 func prefixes(list []string) ([]netip.Prefix, error) {

@@ -45,7 +45,7 @@ func TestDefaultsAreKrakenDs(t *testing.T) {
 		MaxIdleConnectionsPerHost: 250,
 		DialerFallbackDelay:       300 * time.Millisecond,
 		DialerKeepAlive:           15 * time.Second,
-		Router:                    Router{HealthPath: "/__health", ForwardedByClientIP: true},
+		Router:                    Router{HealthPath: "/__health"},
 		Logging:                   Logging{Level: "INFO", Stdout: true, SyslogFacility: "local3", Format: "default"},
 		Endpoints: []Endpoint{{
 			Path: "/a", Method: "GET", Timeout: 2 * time.Second, OutputEncoding: "json",
@@ -108,7 +108,7 @@ func TestShopIsReadAsWritten(t *testing.T) {
 	}
 	wantRouter := Router{
 		ErrorBody404: []byte(`{"code":404,"error":"no such thing"}`), AutoOptions: true, DisableAccessLog: true,
-		LoggerSkipPaths: []string{"/__health"}, HealthPath: "/healthz", ForwardedByClientIP: true,
+		LoggerSkipPaths: []string{"/__health"}, HealthPath: "/healthz",
 		TrustedProxies: []string{"10.0.0.0/8", "192.168.1.1"}, HideVersionHeader: true, ReturnErrorMsg: true,
 	}
 	if !reflect.DeepEqual(s.Router, wantRouter) {

@@ -183,3 +183,12 @@ func TestPatternsOfLogsAreRead(t *testing.T) {
 		}
 	}
 }
+
+func TestBoundsAndAddressesOfTheRouter(t *testing.T) {
+	s := parse(t, "k.json", string(read(t, "testdata/good/router.json")))
+	r := s.Router
+	if r.MaxPayload != 1<<20 || s.Endpoints[0].MaxPayload != 10 || !r.PeersAreClients || r.TrustedProxies != nil ||
+		!slices.Equal(r.RemoteIPHeaders, []string{"X-Appengine-Remote-Addr", "X-Forwarded-For", "X-Real-Ip"}) {
+		t.Errorf("got %+v, %+v", r, s.Endpoints[0])
+	}
+}

@@ -11,10 +11,13 @@ import (
 	"time"
 )
 
+// mostPayload bounds max_payload: 1 TiB.
+const mostPayload = 1 << 40
+
 // router reads extra_config.router; a nil block gives the defaults.
 func (b *block) router() Router {
 	if b == nil {
-		return Router{HealthPath: "/__health", ForwardedByClientIP: true}
+		return Router{HealthPath: "/__health"}
 	}
 	r := Router{
 		AutoOptions:                   b.flag("auto_options"),
@@ -26,7 +29,8 @@ func (b *block) router() Router {
 		DisablePathDecoding:           b.flag("disable_path_decoding"),
 		DisableRedirectFixedPath:      b.flag("disable_redirect_fixed_path"),
 		DisableRedirectTrailingSlash:  b.flag("disable_redirect_trailing_slash"),
-		ForwardedByClientIP:           b.flagOr("forwarded_by_client_ip", true),
+		PeersAreClients:               !b.flagOr("forwarded_by_client_ip", true),
+		MaxPayload:                    b.number("max_payload", mostPayload),
 		TrustedProxies:                b.texts("trusted_proxies"),
 		HideVersionHeader:             b.flag("hide_version_header"),
 		RemoveExtraSlash:              b.flag("remove_extra_slash"),
@@ -34,6 +38,12 @@ func (b *block) router() Router {
 	}
 	for _, h := range b.texts("remote_ip_headers") {
 		r.RemoteIPHeaders = append(r.RemoteIPHeaders, textproto.CanonicalMIMEHeaderKey(h))
+	}
+	if b.flag("app_engine") { // its header goes first
+		if r.RemoteIPHeaders == nil {
+			r.RemoteIPHeaders = []string{"X-Forwarded-For", "X-Real-Ip"}
+		}
+		r.RemoteIPHeaders = append([]string{"X-Appengine-Remote-Addr"}, r.RemoteIPHeaders...)
 	}
 	if !strings.HasPrefix(r.HealthPath, "/") {
 		b.problem(b.at("health_path"), "must start with / (got %s)", show(r.HealthPath))
@@ -50,8 +60,12 @@ func (b *block) router() Router {
 		r.ErrorBody405 = bodies.jsonObject("405")
 		bodies.close(nil)
 	}
-	b.refuse("max_payload", "bodies of any size would be let through")
-	b.ignore("max_multipart_memory", "app_engine", "decompress_gzip", "disable_gzip")
+	if r.PeersAreClients && len(r.TrustedProxies) > 0 {
+		b.warn(b.at("trusted_proxies"), "has no effect, since forwarded_by_client_ip is false")
+		r.TrustedProxies = nil
+	}
+	b.refuse("decompress_gzip", "backends would get compressed bodies")
+	b.ignore("max_multipart_memory", "disable_gzip") // no form is read, and nothing is compressed
 	return r
 }
 
