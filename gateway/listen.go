@@ -64,7 +64,7 @@ func (g *Gateway) serveMetrics(failed chan<- error) (stop func()) {
 	if g.metricsListener == nil {
 		return func() {}
 	}
-	server := &http.Server{Handler: g.metrics.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: http.HandlerFunc(g.newestMetrics), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -110,9 +110,14 @@ func (g *Gateway) newServer() (*http.Server, error) {
 	if s.TLS == nil {
 		return server, nil
 	}
-	var err error
-	server.TLSConfig, err = serverTLS(s.TLS)
-	return server, err
+	c, err := serverTLS(s.TLS)
+	if err != nil {
+		return nil, err
+	}
+	g.tls = c
+	server.TLSConfig = c.Clone()
+	server.TLSConfig.GetConfigForClient = g.newestTLS
+	return server, nil
 }
 
 // serverTLS builds what tls asks for; TLS 1.3 alone by default (KrakenD v3, 1.9).
@@ -120,7 +125,10 @@ func serverTLS(t *config.TLS) (*tls.Config, error) {
 	if len(t.Keys) == 0 {
 		return nil, fmt.Errorf("tls.keys: name at least one public_key and private_key")
 	}
-	c := &tls.Config{MinVersion: tlsVersion(t.MinVersion), MaxVersion: tlsVersion(t.MaxVersion)}
+	c := &tls.Config{
+		MinVersion: tlsVersion(t.MinVersion), MaxVersion: tlsVersion(t.MaxVersion),
+		NextProtos: []string{"h2", "http/1.1"},
+	}
 	for i, k := range t.Keys {
 		pair, err := tls.LoadX509KeyPair(k.PublicKey, k.PrivateKey)
 		if err != nil {
