@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -24,7 +25,9 @@ type handler struct {
 	echo    bool
 	version []string // X-Krakend
 	clients pipe.Clients
-	govern  func(http.ResponseWriter, *http.Request) bool
+	// guards of the whole service stand before everything but /__health.
+	guards []guard
+	govern func(http.ResponseWriter, *http.Request) bool
 	// tellParams: an expression may look at the route's parameters.
 	tellParams bool
 	access     *telemetry.Access
@@ -39,7 +42,8 @@ type endpoint struct {
 	names   []string // of the parameters
 	guards  guards
 	pipe    pipe.Pipe
-	ours    bool // answers about the gateway itself: neither captured nor governed
+	payload int64 // bytes of a body, 0: no limit
+	ours    bool  // answers about the gateway itself: neither captured nor governed
 	counts  *telemetry.Route
 }
 
@@ -51,6 +55,7 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		echo:    s.EchoEndpoint,
 		version: pipe.VersionHeader(o),
 		clients: o.Clients,
+		guards:  securityGuards(s.Secure, s.Bots),
 		govern:  func(http.ResponseWriter, *http.Request) bool { return true },
 		metrics: g.metrics,
 		logger:  g.logger,
@@ -73,7 +78,8 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
-		if err := h.add(e.Method, pattern, endpoint{guards: guards, pipe: p}); err != nil {
+		payload := int64(cmp.Or(e.MaxPayload, s.Router.MaxPayload))
+		if err := h.add(e.Method, pattern, endpoint{guards: guards, pipe: p, payload: payload}); err != nil {
 			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
 		}
 		options.add(pattern, e.Method)
@@ -126,12 +132,16 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	x := moesif.From(r.Context())
 	if h.debug && under(path, "/__debug") || h.echo && under(path, "/__echo") {
 		x.Ignore()
-		h.mirror(a, r, path)
+		if r, ok := admit(h.guards, a, r, nil); ok {
+			h.mirror(a, r, path)
+		}
 		return
 	}
 	e, params, ok := h.table.Lookup(r.Method, path, a.values[:0])
 	if !ok {
-		h.miss(a, r, path)
+		if r, ok = admit(h.guards, a, r, nil); ok {
+			h.miss(a, r, path)
+		}
 		return
 	}
 	a.counts = e.counts
@@ -143,6 +153,9 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	x.SetRoute(e.pattern)
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
+	}
+	if r, ok = admit(h.guards, a, r, params.Values); !ok || e.payload > 0 && !bounded(a, r, e.payload) {
+		return
 	}
 	if r, ok = admit(e.guards.identify, a, r, params.Values); !ok {
 		return
@@ -253,7 +266,7 @@ func (h *handler) count(a *answer, r *http.Request) {
 			return
 		}
 	}
-	h.access.Log(telemetry.Line{
+	h.access.Log(r, telemetry.Line{
 		Time: now, Method: r.Method, Path: r.URL.Path, Client: h.clients.IP(r),
 		Status: a.status, Bytes: a.bytes, Duration: now.Sub(a.began),
 	})

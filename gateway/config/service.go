@@ -47,8 +47,12 @@ type Service struct {
 	Logging Logging
 	Metrics *Metrics       // nil: no metrics listener
 	Moesif  *moesif.Config // nil: the block is not there
+	CORS    *CORS          // nil: the block is not there
+	Secure  *SecureHeaders // nil: the block is not there
+	Bots    *Bots          // nil: the block is not there
 
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
+	Lines    Lines    // of the keys that warnings are about
 }
 
 // Endpoint is one path and method of the public API (KrakenD v3, 1.3).
@@ -62,6 +66,9 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+	Secure            *SecureHeaders // nil: the block is not there
+	Bots              *Bots          // nil: the block is not there
+	MaxPayload        int            // bytes of a request's body, 0: no limit
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -93,20 +100,13 @@ type Router struct {
 	DisablePathDecoding           bool
 	DisableRedirectFixedPath      bool
 	DisableRedirectTrailingSlash  bool
-	ForwardedByClientIP           bool
+	PeersAreClients               bool // forwarded_by_client_ip is false: no header is believed
 	RemoteIPHeaders               []string
 	TrustedProxies                []string
 	HideVersionHeader             bool
 	RemoveExtraSlash              bool
 	ReturnErrorMsg                bool
-}
-
-// Logging is extra_config."telemetry/logging".
-type Logging struct {
-	Level  string // DEBUG, INFO, WARNING, ERROR, CRITICAL
-	Prefix string
-	Stdout bool
-	Set    bool // the block is there
+	MaxPayload                    int // bytes of a request's body, 0: no limit
 }
 
 // Metrics is extra_config."telemetry/metrics".
