@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
@@ -23,6 +24,8 @@ import (
 type Options struct {
 	Logger  *slog.Logger // default: as telemetry/logging asks, to standard output
 	Version string       // x.y.z, told in X-Krakend and User-Agent
+
+	now func() time.Time // of limits, for tests; nil: time.Now
 }
 
 // Gateway serves one configuration. Make it with New, then either Run it, or use
@@ -31,6 +34,7 @@ type Gateway struct {
 	service     *config.Service
 	logger      *slog.Logger
 	transport   *backend.Transport
+	limits      *limits
 	tunnels     *pipe.Tunnels
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
@@ -62,12 +66,14 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
 	}
+	clients := pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted}
+	g.limits = newLimits(g, clients, o.now)
 	h, err := newHandler(g, &pipe.Options{
 		Transport:      g.transport,
 		Around:         g.around,
 		Version:        o.Version,
 		HideVersion:    s.Router.HideVersionHeader,
-		Clients:        pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted},
+		Clients:        clients,
 		ReturnErrorMsg: s.Router.ReturnErrorMsg,
 		Tunnels:        g.tunnels,
 		Logger:         g.logger,

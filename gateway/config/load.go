@@ -132,6 +132,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	var where []string
 	s.Endpoints, where = b.endpoints(s)
 	b.routes(s, where)
+	b.believedAddresses(s)
 	b.close(rootAdvice)
 	return s
 }

@@ -48,6 +48,8 @@ type Service struct {
 	Metrics *Metrics       // nil: no metrics listener
 	Moesif  *moesif.Config // nil: the block is not there
 
+	Limits Limits
+
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
 }
 
@@ -62,6 +64,8 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+
+	Limits Limits
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -79,6 +83,8 @@ type Backend struct {
 	InputQueryStrings []string
 	ReturnErrorCode   bool   // backend/http.return_error_code
 	ErrorDetails      string // backend/http.return_error_details, the alias
+
+	Limits Limits
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).
