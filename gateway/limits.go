@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
@@ -25,4 +26,13 @@ func (l *limits) before(e *config.Endpoint, names []string) []guard {
 		list = append(list, limit.NewRate(r, names, &l.options))
 	}
 	return list
+}
+
+// around gives what stands between a backend and its transport: the limit, and what
+// limits itself around it.
+func (l *limits) around(b *config.Backend, next http.RoundTripper) http.RoundTripper {
+	if r := b.Limits.Called; r.PerSecond > 0 {
+		next = limit.NewCalled(r, next, &l.options)
+	}
+	return next
 }

@@ -133,6 +133,68 @@ func TestClientsAreToldApartByStrategy(t *testing.T) {
 	}
 }
 
+// backendWith is a service with one endpoint, GET /a/{id} or POST /a/{id}, whose backend has this
+// extra_config and encoding.
+func backendWith(t testing.TB, host, encoding, extra string) *config.Service {
+	t.Helper()
+	endpoint := func(method string) string {
+		return `{"endpoint":"/a/{id}","method":"` + method + `","output_encoding":"` + encoding + `",
+			"backend":[{"url_pattern":"/{id}","encoding":"` + encoding + `","extra_config":` + extra + `}]}`
+	}
+	return fromFile(t, `{"version":3,"host":["HOST"],"endpoints":[`+endpoint("GET")+`,`+endpoint("POST")+`],
+		"extra_config":{"router":{"return_error_msg":true}}}`, host)
+}
+
+func TestBackendLimitIsAnErrorOfTheBackend(t *testing.T) {
+	host, calls := counting(t)
+	for _, encoding := range []string{"json", "no-op"} {
+		h := &hand{}
+		calls.Store(0)
+		g := runAs(t, backendWith(t, host, encoding, `{"qos/ratelimit/proxy":{"max_rate":60,"capacity":2,"every":"1m"}}`), Options{now: h.now})
+		for i, want := range []int{200, 200, 500, 500} {
+			got := g.send(t, "GET /a/1", "")
+			if got.StatusCode != want {
+				t.Errorf("%s: call %d: got %d, want %d", encoding, i, got.StatusCode, want)
+			}
+			if want == 500 && (got.Header.Get("X-Krakend-Completed") != "false" || !strings.Contains(got.Text, "rate limit of the backend exceeded")) {
+				t.Errorf("%s: got %q, %v", encoding, got.Text, got.Header)
+			}
+		}
+		if got := g.send(t, "POST /a/1", "a body"); got.StatusCode != 200 {
+			t.Errorf("another backend: got %d", got.StatusCode)
+		}
+		g.send(t, "POST /a/1", "a body")
+		if got := g.send(t, "POST /a/1", strings.Repeat("x", 1<<20)); got.StatusCode != 500 {
+			t.Errorf("with a body: got %d", got.StatusCode)
+		}
+		h.move(time.Second)
+		if got := g.send(t, "GET /a/1", ""); got.StatusCode != 200 {
+			t.Errorf("a token later: got %d", got.StatusCode)
+		}
+		if n := calls.Load(); n != 5 {
+			t.Errorf("%s: the backend has %d calls, want 5", encoding, n)
+		}
+	}
+}
+
+// The call a redirect leads to is the same one.
+func TestAFollowedRedirectTakesOneToken(t *testing.T) {
+	host := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/end" {
+			http.Redirect(w, r, "/end", http.StatusFound)
+			return
+		}
+		_, _ = w.Write([]byte(`{"ok":true}`))
+	})
+	h := &hand{}
+	g := runAs(t, backendWith(t, host, "json", `{"qos/ratelimit/proxy":{"max_rate":1}}`), Options{now: h.now})
+	for i, want := range []int{200, 500} {
+		if got := g.send(t, "GET /a/1", ""); got.StatusCode != want {
+			t.Errorf("call %d: got %d, want %d", i, got.StatusCode, want)
+		}
+	}
+}
+
 func TestRefusedForTheRateIsReportedSo(t *testing.T) {
 	host, _ := counting(t)
 	s := limited(t, host, `{"qos/ratelimit/router":{"max_rate":1}}`)

@@ -25,6 +25,7 @@ var served = map[string][]level{
 	"backend/http":      {atBackend},
 
 	"qos/ratelimit/router": {atEndpoint},
+	"qos/ratelimit/proxy":  {atBackend},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were

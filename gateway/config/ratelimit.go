@@ -11,9 +11,10 @@ import (
 )
 
 // Limits are what an endpoint, a backend or the whole service has to say about how
-// often it may be called. A nil field limits nothing.
+// often it may be called. The zero value limits nothing.
 type Limits struct {
-	Rate *RateLimit // endpoint: qos/ratelimit/router
+	Rate   *RateLimit // endpoint: qos/ratelimit/router
+	Called Rate       // backend: qos/ratelimit/proxy
 }
 
 // Rate is a token bucket: PerSecond tokens come in, Capacity are there at most and
@@ -176,3 +177,21 @@ func (b *block) believedAddresses(s *Service) {
 }
 
 func (l *Limits) byAddress() bool { return l.Rate != nil && l.Rate.ByAddress() }
+
+// calledRate reads qos/ratelimit/proxy (KrakenD v3, 5).
+func (b *block) calledRate() Rate {
+	if b == nil {
+		return Rate{}
+	}
+	r := b.rate("max_rate", "capacity", b.every())
+	if r.PerSecond == 0 {
+		b.warn(b.path, "limits nothing: set max_rate")
+	}
+	b.close(nil)
+	return r
+}
+
+// backendLimits reads what extra_config of a backend says of limits.
+func backendLimits(extra map[string]*block) Limits {
+	return Limits{Called: extra["qos/ratelimit/proxy"].calledRate()}
+}
