@@ -34,5 +34,8 @@ func (l *limits) around(b *config.Backend, next http.RoundTripper) http.RoundTri
 	if r := b.Limits.Called; r.PerSecond > 0 {
 		next = limit.NewCalled(r, next, &l.options)
 	}
+	if c := b.Limits.Breaker; c != nil {
+		next = limit.NewBreaker(c, b, next, &l.options)
+	}
 	return next
 }

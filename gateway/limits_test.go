@@ -195,6 +195,39 @@ func TestAFollowedRedirectTakesOneToken(t *testing.T) {
 	}
 }
 
+func TestAnOpenBreakerAnswers500WithoutACall(t *testing.T) {
+	var calls atomic.Int64
+	host := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(503)
+	})
+	for _, tt := range []struct {
+		encoding, extra string
+		first, then     int   // status of the first three calls and of the next two
+		calls           int64 // that reach the backend
+	}{
+		{"json", ``, 500, 500, 3},
+		{"json", `,"backend/http":{"return_error_code":true}`, 503, 500, 3},
+		{"json", `,"backend/http":{"return_error_details":"b"}`, 200, 200, 5},
+		{"no-op", ``, 503, 503, 5},
+	} {
+		calls.Store(0)
+		g := run(t, backendWith(t, host, tt.encoding, `{"qos/circuit-breaker":{"interval":60,"timeout":60,"max_errors":2}`+tt.extra+`}`))
+		for i, want := range []int{tt.first, tt.first, tt.first, tt.then, tt.then} {
+			got := g.send(t, "GET /a/1", "")
+			if got.StatusCode != want || got.Header.Get("X-Krakend-Completed") != "false" {
+				t.Errorf("%+v: call %d: got %d %v", tt, i, got.StatusCode, got.Header)
+			}
+			if i > 2 && tt.calls == 3 && !strings.Contains(got.Text, "circuit breaker is open") {
+				t.Errorf("got %q", got.Text)
+			}
+		}
+		if n := calls.Load(); n != tt.calls {
+			t.Errorf("%+v: the backend has %d calls", tt, n)
+		}
+	}
+}
+
 func TestRefusedForTheRateIsReportedSo(t *testing.T) {
 	host, _ := counting(t)
 	s := limited(t, host, `{"qos/ratelimit/router":{"max_rate":1}}`)

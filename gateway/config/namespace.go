@@ -26,6 +26,7 @@ var served = map[string][]level{
 
 	"qos/ratelimit/router": {atEndpoint},
 	"qos/ratelimit/proxy":  {atBackend},
+	"qos/circuit-breaker":  {atBackend},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were

@@ -13,8 +13,9 @@ import (
 // Limits are what an endpoint, a backend or the whole service has to say about how
 // often it may be called. The zero value limits nothing.
 type Limits struct {
-	Rate   *RateLimit // endpoint: qos/ratelimit/router
-	Called Rate       // backend: qos/ratelimit/proxy
+	Rate    *RateLimit // endpoint: qos/ratelimit/router
+	Called  Rate       // backend: qos/ratelimit/proxy
+	Breaker *Breaker   // backend: qos/circuit-breaker
 }
 
 // Rate is a token bucket: PerSecond tokens come in, Capacity are there at most and
@@ -193,5 +194,8 @@ func (b *block) calledRate() Rate {
 
 // backendLimits reads what extra_config of a backend says of limits.
 func backendLimits(extra map[string]*block) Limits {
-	return Limits{Called: extra["qos/ratelimit/proxy"].calledRate()}
+	return Limits{
+		Called:  extra["qos/ratelimit/proxy"].calledRate(),
+		Breaker: extra["qos/circuit-breaker"].breaker(),
+	}
 }

@@ -63,3 +63,19 @@ func TestRateLimitsWithoutEffectAreWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+func TestBreakersHaveDefaults(t *testing.T) {
+	for block, want := range map[string]Breaker{
+		`{"interval":60,"timeout":10,"max_errors":1,"name":"x","log_status_change":true}`: {"x", time.Minute, 10 * time.Second, 1, true},
+		`{"max_errors":3}`: {Timeout: time.Minute, MaxErrors: 3},
+	} {
+		s, err := Parse("krakend.json", []byte(`{"version":3,"host":["http://b"],"endpoints":[{"endpoint":"/a",
+			"backend":[{"url_pattern":"/","extra_config":{"qos/circuit-breaker":`+block+`}}]}]}`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := *s.Endpoints[0].Backends[0].Limits.Breaker; got != want || len(s.Warnings) > 0 {
+			t.Errorf("%s: %+v, %q", block, got, s.Warnings)
+		}
+	}
+}
