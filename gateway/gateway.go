@@ -67,7 +67,9 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		g.metrics = telemetry.NewMetrics(g.books())
 	}
 	clients := pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted}
-	g.limits = newLimits(g, clients, o.now)
+	if g.limits, err = newLimits(g, clients, o.now); err != nil {
+		return nil, err
+	}
 	h, err := newHandler(g, &pipe.Options{
 		Transport:      g.transport,
 		Around:         g.around,

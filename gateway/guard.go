@@ -25,7 +25,11 @@ type guards struct {
 // newGuards compiles what stands before e. names are its parameters. The error
 // begins with the key that can't be used.
 func (g *Gateway) newGuards(e *config.Endpoint, names []string) (guards, error) {
-	return guards{limit: g.limits.before(e, names)}, nil
+	limits, err := g.limits.before(e, names)
+	if err != nil {
+		return guards{}, err
+	}
+	return guards{limit: limits}, nil
 }
 
 // admit asks each of list in turn.

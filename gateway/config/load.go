@@ -119,6 +119,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.UseH2C = s.UseH2C || extra["router"].useH2C()
 	s.Logging = extra["telemetry/logging"].logging()
 	s.Metrics = extra["telemetry/metrics"].metrics()
+	s.Limits = serviceLimits(extra)
 	s.Moesif = b.moesif(extra["telemetry/moesif"], env)
 	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and block_listed_ips is easily passed by: name the proxies in front of the gateway")

@@ -26,6 +26,7 @@ var served = map[string][]level{
 
 	"qos/ratelimit/router": {atEndpoint},
 	"qos/ratelimit/proxy":  {atBackend},
+	"qos/ratelimit/tiered": {atService, atEndpoint},
 	"qos/circuit-breaker":  {atBackend},
 }
 

@@ -14,6 +14,7 @@ import (
 // often it may be called. The zero value limits nothing.
 type Limits struct {
 	Rate    *RateLimit // endpoint: qos/ratelimit/router
+	Tiered  *Tiered    // endpoint and service: qos/ratelimit/tiered
 	Called  Rate       // backend: qos/ratelimit/proxy
 	Breaker *Breaker   // backend: qos/circuit-breaker
 }
@@ -50,9 +51,9 @@ const (
 	defaultCleanupPeriod = time.Minute
 )
 
-// rateLimit reads a rate limit; nil when it is absent or limits nothing. params
-// are the parameters of the endpoint, nil where there are none to choose from.
-func (b *block) rateLimit(params []string) *RateLimit {
+// rateLimit reads a rate limit; nil when it is absent or limits nothing. e is nil at
+// the root of the file.
+func (b *block) rateLimit(e *Endpoint) *RateLimit {
 	if b == nil {
 		return nil
 	}
@@ -60,7 +61,7 @@ func (b *block) rateLimit(params []string) *RateLimit {
 	l := &RateLimit{
 		All:           b.rate("max_rate", "capacity", every),
 		Client:        b.rate("client_max_rate", "client_capacity", every),
-		Strategy:      b.strategy("strategy", "key", params),
+		Strategy:      b.strategy("strategy", "key", e),
 		Shards:        cmp.Or(b.number("num_shards", mostShards), defaultShards),
 		CleanupPeriod: cmp.Or(b.duration("cleanup_period"), defaultCleanupPeriod),
 	}
@@ -133,8 +134,9 @@ func (b *block) amount(key string) float64 {
 
 var strategies = []string{"ip", "header", "param"}
 
-// strategy reads what tells clients apart; "" when it is absent.
-func (b *block) strategy(by, key string, params []string) Strategy {
+// strategy reads what tells clients apart; "" when it is absent. e is nil at the root
+// of the file, where there are no parameters.
+func (b *block) strategy(by, key string, e *Endpoint) Strategy {
 	s := Strategy{By: strings.ToLower(b.text(by)), Key: b.text(key)}
 	where := b.at(key)
 	switch s.By {
@@ -148,8 +150,11 @@ func (b *block) strategy(by, key string, params []string) Strategy {
 			b.problem(where, "missing: the header that tells clients apart")
 		}
 	case "param":
-		if !slices.Contains(params, s.Key) {
-			b.problem(where, "must be a parameter of the endpoint (got %s)%s", show(s.Key), didYouMean(s.Key, params))
+		switch {
+		case e == nil:
+			b.problem(b.at(by), "param needs an endpoint: say ip or header at the root of the file")
+		case e.Path != "" && !slices.Contains(e.Params, s.Key):
+			b.problem(where, "must be a parameter of the endpoint (got %s)%s", show(s.Key), didYouMean(s.Key, e.Params))
 		}
 	default:
 		b.problem(b.at(by), "must be one of %s (got %s)%s", strings.Join(strategies, ", "), show(s.By), didYouMean(s.By, strategies))
@@ -160,7 +165,15 @@ func (b *block) strategy(by, key string, params []string) Strategy {
 
 // endpointLimits reads what extra_config of an endpoint says of limits.
 func endpointLimits(extra map[string]*block, e *Endpoint) Limits {
-	return Limits{Rate: extra["qos/ratelimit/router"].rateLimit(e.Params)}
+	return Limits{
+		Rate:   extra["qos/ratelimit/router"].rateLimit(e),
+		Tiered: extra["qos/ratelimit/tiered"].tiered(e),
+	}
+}
+
+// serviceLimits reads what extra_config of the root says of limits.
+func serviceLimits(extra map[string]*block) Limits {
+	return Limits{Tiered: extra["qos/ratelimit/tiered"].tiered(nil)}
 }
 
 // believedAddresses warns once where a client's address decides and any client can
@@ -169,15 +182,19 @@ func (b *block) believedAddresses(s *Service) {
 	if len(s.Router.TrustedProxies) > 0 {
 		return
 	}
+	decides := s.Limits.byAddress()
 	for i := range s.Endpoints {
-		if s.Endpoints[i].Limits.byAddress() {
-			b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and limits by ip are easily passed by: name the proxies in front of the gateway")
-			return
-		}
+		decides = decides || s.Endpoints[i].Limits.byAddress()
+	}
+	if decides {
+		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and limits by ip are easily passed by: name the proxies in front of the gateway")
 	}
 }
 
-func (l *Limits) byAddress() bool { return l.Rate != nil && l.Rate.ByAddress() }
+func (l *Limits) byAddress() bool {
+	is := func(r *RateLimit) bool { return r != nil && r.ByAddress() }
+	return is(l.Rate) || l.Tiered != nil && slices.ContainsFunc(l.Tiered.Limits, is)
+}
 
 // calledRate reads qos/ratelimit/proxy (KrakenD v3, 5).
 func (b *block) calledRate() Rate {
