@@ -106,7 +106,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 // around compiles what stands between a backend and its transport, the outermost
 // last.
 func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
-	return g.limits.around(b, next), nil
+	return g.limits.around(b, next)
 }
 
 // books reads the integration's, where there is one.
@@ -132,6 +132,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 		g.access.Close()
 	}
 	g.transport.CloseIdleConnections()
+	g.limits.close()
 	return err
 }
 

@@ -134,6 +134,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.Endpoints, where = b.endpoints(s)
 	b.routes(s, where)
 	b.believedAddresses(s)
+	b.quotas(s)
 	b.close(rootAdvice)
 	return s
 }

@@ -28,6 +28,10 @@ var served = map[string][]level{
 	"qos/ratelimit/proxy":  {atBackend},
 	"qos/ratelimit/tiered": {atService, atEndpoint},
 	"qos/circuit-breaker":  {atBackend},
+
+	"governance/processors": {atService},
+	"governance/quota":      {atService, atEndpoint, atBackend},
+	"redis":                 {atService},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were
@@ -59,7 +63,7 @@ var refused = map[string]string{
 var ignored = []string{
 	"telemetry/opentelemetry", "telemetry/opencensus", "telemetry/influx", "telemetry/gelf", "telemetry/logstash",
 	"telemetry/newrelic", "telemetry/ganalytics", "telemetry/instana", "telemetry/opentelemetry-security",
-	"documentation/openapi", "documentation/postman", "redis",
+	"documentation/openapi", "documentation/postman",
 }
 
 // guarded are the namespaces worth a suggestion when a name is misspelt.

@@ -17,6 +17,10 @@ type Limits struct {
 	Tiered  *Tiered    // endpoint and service: qos/ratelimit/tiered
 	Called  Rate       // backend: qos/ratelimit/proxy
 	Breaker *Breaker   // backend: qos/circuit-breaker
+	Quota   *Quota     // service, endpoint and backend: governance/quota
+
+	Processors []Processor // service: governance/processors
+	Redis      []Redis     // service: redis
 }
 
 // Rate is a token bucket: PerSecond tokens come in, Capacity are there at most and
@@ -168,12 +172,19 @@ func endpointLimits(extra map[string]*block, e *Endpoint) Limits {
 	return Limits{
 		Rate:   extra["qos/ratelimit/router"].rateLimit(e),
 		Tiered: extra["qos/ratelimit/tiered"].tiered(e),
+		Quota:  extra["governance/quota"].quota(e, atEndpoint),
 	}
 }
 
 // serviceLimits reads what extra_config of the root says of limits.
 func serviceLimits(extra map[string]*block) Limits {
-	return Limits{Tiered: extra["qos/ratelimit/tiered"].tiered(nil)}
+	redis := extra["redis"].redis()
+	return Limits{
+		Tiered:     extra["qos/ratelimit/tiered"].tiered(nil),
+		Quota:      extra["governance/quota"].quota(nil, atService),
+		Processors: extra["governance/processors"].processors(redis),
+		Redis:      redis,
+	}
 }
 
 // believedAddresses warns once where a client's address decides and any client can
@@ -184,7 +195,11 @@ func (b *block) believedAddresses(s *Service) {
 	}
 	decides := s.Limits.byAddress()
 	for i := range s.Endpoints {
-		decides = decides || s.Endpoints[i].Limits.byAddress()
+		e := &s.Endpoints[i]
+		decides = decides || e.Limits.byAddress()
+		for k := range e.Backends {
+			decides = decides || e.Backends[k].Limits.byAddress()
+		}
 	}
 	if decides {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and limits by ip are easily passed by: name the proxies in front of the gateway")
@@ -193,7 +208,8 @@ func (b *block) believedAddresses(s *Service) {
 
 func (l *Limits) byAddress() bool {
 	is := func(r *RateLimit) bool { return r != nil && r.ByAddress() }
-	return is(l.Rate) || l.Tiered != nil && slices.ContainsFunc(l.Tiered.Limits, is)
+	return is(l.Rate) || l.Tiered != nil && slices.ContainsFunc(l.Tiered.Limits, is) ||
+		l.Quota != nil && slices.ContainsFunc(l.Quota.Of, func(t QuotaTier) bool { return t.ByAddress() })
 }
 
 // calledRate reads qos/ratelimit/proxy (KrakenD v3, 5).
@@ -210,9 +226,10 @@ func (b *block) calledRate() Rate {
 }
 
 // backendLimits reads what extra_config of a backend says of limits.
-func backendLimits(extra map[string]*block) Limits {
+func backendLimits(extra map[string]*block, e *Endpoint) Limits {
 	return Limits{
 		Called:  extra["qos/ratelimit/proxy"].calledRate(),
 		Breaker: extra["qos/circuit-breaker"].breaker(),
+		Quota:   extra["governance/quota"].quota(e, atBackend),
 	}
 }
