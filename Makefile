@@ -100,7 +100,7 @@ clean: ## remove what was built, keep data
 need-build:
 	@deploy/need.sh go node c++
 need-test:
-	@deploy/need.sh go node c++ chromium
+	@deploy/need.sh go node c++ chromium redis
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	@deploy/need.sh node

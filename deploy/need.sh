@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that the tools named on the command line are here: go node c++ chromium.
+# Checks that the tools named on the command line are here: go node c++ chromium redis.
 # As root on Debian it installs what Debian has; otherwise it says what to install.
 set -euo pipefail
 
@@ -25,6 +25,8 @@ for tool in "$@"; do
     chromium)
       command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
         packages+=(chromium) ;;
+    redis)
+      command -v redis-server >/dev/null || packages+=(redis-server) ;;
     *)
       echo "need.sh: unknown tool $tool" >&2; exit 2 ;;
   esac

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
@@ -30,6 +31,8 @@ type Options struct {
 	Version string       // x.y.z, told in X-Krakend and User-Agent
 	Access  io.Writer    // of an access log with a format of its own; default: standard output
 	before  *Gateway     // that this one replaces
+
+	now func() time.Time // of limits, for tests; nil: time.Now
 }
 
 // Gateway serves one configuration. Make it with New, then either Run it, or use
@@ -38,6 +41,7 @@ type Gateway struct {
 	service     *config.Service
 	logger      *slog.Logger
 	transport   *backend.Transport
+	limits      *limits
 	tunnels     *pipe.Tunnels
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
@@ -80,12 +84,16 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		g.metrics = telemetry.NewMetrics(g.books())
 		g.metricsHandler = g.metrics.Handler()
 	}
+	clients := pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted}
+	if g.limits, err = newLimits(g, clients, o.now); err != nil {
+		return nil, err
+	}
 	h, err := newHandler(g, &pipe.Options{
 		Transport:      g.transport,
 		Around:         g.around,
 		Version:        o.Version,
 		HideVersion:    s.Router.HideVersionHeader,
-		Clients:        pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted},
+		Clients:        clients,
 		ReturnErrorMsg: s.Router.ReturnErrorMsg,
 		Tunnels:        g.tunnels,
 		Logger:         g.logger,
@@ -121,8 +129,8 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 
 // around compiles what stands between a backend and its transport, the outermost
 // last.
-func (g *Gateway) around(_ *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
-	return next, nil
+func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
+	return g.limits.around(b, next)
 }
 
 // books reads the integration's, where there is one.
@@ -151,6 +159,7 @@ func (g *Gateway) release(ctx context.Context) error {
 		g.access.Close()
 	}
 	g.transport.CloseIdleConnections()
+	g.limits.close()
 	return err
 }
 

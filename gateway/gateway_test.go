@@ -73,8 +73,18 @@ type running struct {
 // run starts a gateway that serves s, and stops it with the test.
 func run(t testing.TB, s *config.Service) *running {
 	t.Helper()
+	return runAs(t, s, Options{})
+}
+
+// runAs is run with options; a missing logger discards.
+func runAs(t testing.TB, s *config.Service, o Options) *running {
+	t.Helper()
 	s.ListenIP, s.Port = "127.0.0.1", 0
-	g, err := New(s, Options{Logger: slog.New(slog.DiscardHandler), Version: "1.2.3"})
+	o.Version = "1.2.3"
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	g, err := New(s, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,10 @@ type guards struct {
 func (g *Gateway) newGuards(e *config.Endpoint, names []string) (guards, error) {
 	var all guards
 	all.identify = append(all.identify, securityGuards(e.Secure, e.Bots)...)
+	var err error
+	if all.limit, err = g.limits.before(e, names); err != nil {
+		return guards{}, err
+	}
 	return all, nil
 }
 

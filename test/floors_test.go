@@ -36,6 +36,7 @@ var floors = []struct {
 	{"gateway/telemetry", []string{"moesif", "gateway/config"}},
 	{"gateway/route", nil},
 	{"gateway/security", []string{"moesif", "gateway/config"}},
+	{"gateway/limit", []string{"moesif", "policy", "gateway/config"}},
 	{"gateway/backend", []string{"gateway/config", "moesif/scan"}},
 	{"gateway/pipe", []string{"moesif", "policy", "gateway/config", "gateway/backend"}},
 	{"gateway/audit", []string{"gateway/config"}},

@@ -26,9 +26,9 @@ type Transport struct {
 // with TLS, or a proxy, and the plain ones each. The error names the key of a file
 // that can't be read.
 func NewTransport(s *config.Service) (*Transport, error) {
-	clientTLS, err := tlsConfig(&s.ClientTLS)
+	clientTLS, err := TLSConfig(&s.ClientTLS)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("client_tls.%w", err)
 	}
 	dialer := &net.Dialer{
 		Timeout:       s.DialerTimeout,
@@ -81,7 +81,8 @@ func (t *Transport) CloseIdleConnections() {
 
 var _ http.RoundTripper = (*Transport)(nil)
 
-func tlsConfig(c *config.ClientTLS) (*tls.Config, error) {
+// TLSConfig is c for a client. The error names the key of a file that can't be read.
+func TLSConfig(c *config.ClientTLS) (*tls.Config, error) {
 	t := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		// The operator's own word, in allow_insecure_connections.
@@ -92,7 +93,7 @@ func tlsConfig(c *config.ClientTLS) (*tls.Config, error) {
 	}
 	pool, err := CertPool(c.CACerts, c.DisableSystemCAPool)
 	if err != nil {
-		return nil, fmt.Errorf("client_tls.ca_certs: %w", err)
+		return nil, fmt.Errorf("ca_certs: %w", err)
 	}
 	t.RootCAs = pool
 	return t, nil

@@ -85,6 +85,7 @@ func (b *block) endpointExtra(e *Endpoint) {
 	extra := b.extra(atEndpoint)
 	e.Secure = extra["security/http"].secureHeaders()
 	e.Bots = extra["security/bot-detector"].bots()
+	e.Limits = endpointLimits(extra, e)
 	proxy := extra["proxy"]
 	if proxy == nil {
 		return

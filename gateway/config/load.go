@@ -122,6 +122,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.UseH2C = s.UseH2C || extra["router"].useH2C()
 	s.Logging = extra["telemetry/logging"].logging()
 	s.Metrics = extra["telemetry/metrics"].metrics()
+	s.Limits = serviceLimits(extra)
 	s.Moesif = b.moesif(extra["telemetry/moesif"], env)
 	s.CORS = extra["security/cors"].cors()
 	s.Secure = extra["security/http"].secureHeaders()
@@ -138,6 +139,8 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	var where []string
 	s.Endpoints, where = b.endpoints(s)
 	b.routes(s, where)
+	b.believedAddresses(s)
+	b.quotas(s)
 	b.close(rootAdvice)
 	return s
 }

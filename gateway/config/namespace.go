@@ -17,15 +17,25 @@ const (
 
 // served says where the namespaces that this build serves belong.
 var served = map[string][]level{
-	"router":                {atService},
-	"telemetry/moesif":      {atService},
-	"telemetry/logging":     {atService},
-	"telemetry/metrics":     {atService},
+	"router":            {atService},
+	"telemetry/moesif":  {atService},
+	"telemetry/logging": {atService},
+	"telemetry/metrics": {atService},
+	"proxy":             {atEndpoint, atBackend},
+	"backend/http":      {atBackend},
+
 	"security/cors":         {atService},
 	"security/http":         {atService, atEndpoint},
 	"security/bot-detector": {atService, atEndpoint},
-	"proxy":                 {atEndpoint, atBackend},
-	"backend/http":          {atBackend},
+
+	"qos/ratelimit/router": {atEndpoint},
+	"qos/ratelimit/proxy":  {atBackend},
+	"qos/ratelimit/tiered": {atService, atEndpoint},
+	"qos/circuit-breaker":  {atBackend},
+
+	"governance/processors": {atService},
+	"governance/quota":      {atService, atEndpoint, atBackend},
+	"redis":                 {atService},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were
@@ -56,7 +66,7 @@ var refused = map[string]string{
 var ignored = []string{
 	"telemetry/opentelemetry", "telemetry/opencensus", "telemetry/influx", "telemetry/gelf", "telemetry/logstash",
 	"telemetry/newrelic", "telemetry/ganalytics", "telemetry/instana", "telemetry/opentelemetry-security",
-	"documentation/openapi", "documentation/postman", "redis",
+	"documentation/openapi", "documentation/postman",
 }
 
 // guarded are the namespaces worth a suggestion when a name is misspelt.

@@ -51,6 +51,8 @@ type Service struct {
 	Secure  *SecureHeaders // nil: the block is not there
 	Bots    *Bots          // nil: the block is not there
 
+	Limits Limits
+
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
 	Lines    Lines    // of the keys that warnings are about
 }
@@ -69,6 +71,8 @@ type Endpoint struct {
 	Secure            *SecureHeaders // nil: the block is not there
 	Bots              *Bots          // nil: the block is not there
 	MaxPayload        int            // bytes of a request's body, 0: no limit
+
+	Limits Limits
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -86,6 +90,8 @@ type Backend struct {
 	InputQueryStrings []string
 	ReturnErrorCode   bool   // backend/http.return_error_code
 	ErrorDetails      string // backend/http.return_error_details, the alias
+
+	Limits Limits
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).
