@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
@@ -35,6 +36,7 @@ type Gateway struct {
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
 	integration *moesif.Integration // nil: the block is not there
+	auth        *auth.Keeper
 	handler     http.Handler
 	server      *http.Server
 
@@ -59,6 +61,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.auth = auth.NewKeeper(g.logger)
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
 	}
@@ -123,6 +126,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	if g.access != nil {
 		g.access.Close()
 	}
+	g.auth.Close()
 	g.transport.CloseIdleConnections()
 	return err
 }

@@ -25,7 +25,8 @@ type guards struct {
 // newGuards compiles what stands before e. names are its parameters. The error
 // begins with the key that can't be used.
 func (g *Gateway) newGuards(e *config.Endpoint, names []string) (guards, error) {
-	return guards{}, nil
+	identify, err := g.identify(e)
+	return guards{identify: identify}, err
 }
 
 // admit asks each of list in turn.

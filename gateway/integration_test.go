@@ -27,7 +27,7 @@ type event struct {
 	UserID    string `json:"user_id"`
 	BlockedBy string `json:"blocked_by"`
 	Metadata  struct {
-		Gatemeter struct{ Route, Refused string }
+		Gatemeter struct{ Route, Refused, Identity string }
 	}
 }
 

@@ -120,6 +120,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.Logging = extra["telemetry/logging"].logging()
 	s.Metrics = extra["telemetry/metrics"].metrics()
 	s.Moesif = b.moesif(extra["telemetry/moesif"], env)
+	s.sharedKeyCache = extra["auth/validator"].sharedKeyCache()
 	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and block_listed_ips is easily passed by: name the proxies in front of the gateway")
 	}

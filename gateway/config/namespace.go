@@ -23,6 +23,7 @@ var served = map[string][]level{
 	"telemetry/metrics": {atService},
 	"proxy":             {atEndpoint, atBackend},
 	"backend/http":      {atBackend},
+	"auth/validator":    {atEndpoint, atService},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were

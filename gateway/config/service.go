@@ -48,6 +48,8 @@ type Service struct {
 	Metrics *Metrics       // nil: no metrics listener
 	Moesif  *moesif.Config // nil: the block is not there
 
+	sharedKeyCache time.Duration // auth/validator.shared_cache_duration
+
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
 }
 
@@ -62,6 +64,7 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+	Validator         *Validator // nil: no token is asked for
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
