@@ -61,7 +61,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.auth = auth.NewKeeper(g.logger)
+	g.auth = auth.NewKeeper(s, g.logger)
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
 	}
@@ -80,7 +80,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	}
 	g.handler = h
 	if s.Moesif != nil {
-		g.integration, err = moesif.New(*s.Moesif, moesif.Options{
+		g.integration, err = moesif.New(masked(*s.Moesif, s), moesif.Options{
 			Logger: g.logger, Compile: policy.Compile, TrustedProxies: trusted, Version: o.Version,
 		})
 		if err != nil {

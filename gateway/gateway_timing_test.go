@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 )
@@ -76,7 +77,8 @@ func BenchmarkGateway(b *testing.B) {
 }
 
 func benchHandler(b *testing.B, e config.Endpoint) http.Handler {
-	g := &Gateway{service: serviceOf(e), logger: slog.New(slog.DiscardHandler)}
+	g := &Gateway{service: serviceOf(e), logger: slog.New(slog.DiscardHandler), auth: auth.NewKeeper(serviceOf(e), slog.New(slog.DiscardHandler))}
+	b.Cleanup(g.auth.Close)
 	h, err := newHandler(g, &pipe.Options{Transport: canned{smallObject}, Tunnels: &pipe.Tunnels{}, Logger: g.logger})
 	if err != nil {
 		b.Fatal(err)

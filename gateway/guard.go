@@ -25,8 +25,9 @@ type guards struct {
 // newGuards compiles what stands before e. names are its parameters. The error
 // begins with the key that can't be used.
 func (g *Gateway) newGuards(e *config.Endpoint, names []string) (guards, error) {
-	identify, err := g.identify(e)
-	return guards{identify: identify}, err
+	var list guards
+	err := g.identify(e, &list)
+	return list, err
 }
 
 // admit asks each of list in turn.

@@ -18,7 +18,10 @@ import (
 
 // event is what the tests look at of an event.
 type event struct {
-	Request struct{ URI, Verb string }
+	Request struct {
+		URI, Verb string
+		Headers   json.RawMessage
+	}
 
 	Response struct {
 		Status int

@@ -146,7 +146,7 @@ func issuerOf(t testing.TB, keys ...jwk.Key) *issuing {
 
 func keeperOf(t testing.TB) *Keeper {
 	t.Helper()
-	k := NewKeeper(slog.New(slog.DiscardHandler))
+	k := NewKeeper(&config.Service{}, slog.New(slog.DiscardHandler))
 	t.Cleanup(k.Close)
 	return k
 }
@@ -166,10 +166,10 @@ func trusting(url, alg string, change ...func(*config.Validator)) *config.Valida
 func guardOf(t testing.TB, k *Keeper, c *config.Validator) Guard {
 	t.Helper()
 	list, err := k.Guards(&config.Endpoint{Method: "GET", Path: "/a", Validator: c})
-	if err != nil || len(list) != 1 {
-		t.Fatalf("got %d guards, %v", len(list), err)
+	if err != nil || len(list.Identify) != 1 {
+		t.Fatalf("got %+v, %v", list, err)
 	}
-	return list[0]
+	return list.Identify[0]
 }
 
 // ask sends one request to g. The status is 200 when it may go on.

@@ -214,7 +214,7 @@ func TestAnIssuerThatHangsHoldsNobodyForLongerThanItsTimeout(t *testing.T) {
 
 func TestCloseEndsAFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := NewKeeper(slog.New(slog.DiscardHandler))
+		k := NewKeeper(&config.Service{}, slog.New(slog.DiscardHandler))
 		g := guardOf(t, k, trusting("http://issuer", "HS256"))
 		w := &wire{reply: func(r *http.Request) (int, string, error) { <-r.Context().Done(); return 0, "", r.Context().Err() }}
 		w.over(g)
@@ -243,7 +243,7 @@ func TestBadAnswersOfTheIssuerAreLoggedWithoutSecrets(t *testing.T) {
 		"connection reset": func(*http.Request) (int, string, error) { return 0, "", errors.New("connection reset") },
 	} {
 		log := &bytes.Buffer{}
-		k := NewKeeper(slog.New(slog.NewTextHandler(log, nil)))
+		k := NewKeeper(&config.Service{}, slog.New(slog.NewTextHandler(log, nil)))
 		g := guardOf(t, k, trusting("http://user:password@issuer/keys?api-key=hidden", "HS256"))
 		w := &wire{reply: reply}
 		w.over(g)

@@ -5,8 +5,12 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/textproto"
 	"sync"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
@@ -28,16 +32,46 @@ type Keeper struct {
 
 	issuers map[issuerID]*issuer
 	rings   map[string]*keyring // of local files
-	kinds   map[string]uint32   // ways to verify a token, see Validator.kind
+	kinds   map[string]uint32   // ways to verify a token or a password
+
+	secret      [sha256.Size]byte // of this process, see blind
+	turns       chan struct{}     // holds one for each password that is being checked
+	keys        *apiKeys          // nil: there are none
+	userHeaders []string          // user_id_headers of the integration, canonical
 }
 
-// NewKeeper returns a Keeper that logs to logger. Close it.
-func NewKeeper(logger *slog.Logger) *Keeper {
+// NewKeeper returns the Keeper of s, which logs to logger. Close it.
+func NewKeeper(s *config.Service, logger *slog.Logger) *Keeper {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Keeper{
+	k := &Keeper{
 		logger: logger, verified: newVerified(mostVerified), ctx: ctx, stop: stop,
-		issuers: map[issuerID]*issuer{}, rings: map[string]*keyring{}, kinds: map[string]uint32{},
+		issuers: map[issuerID]*issuer{}, rings: map[string]*keyring{}, kinds: map[string]uint32{}, turns: turns(),
 	}
+	_, _ = rand.Read(k.secret[:]) // never fails
+	if s.APIKeys != nil {
+		k.keys = newAPIKeys(s.APIKeys, k.blind)
+	}
+	if s.Moesif != nil {
+		for _, name := range s.Moesif.UserIDHeaders {
+			k.userHeaders = append(k.userHeaders, textproto.CanonicalMIMEHeaderKey(name))
+		}
+	}
+	return k
+}
+
+// blind hides a secret: equal ones give equal sums, which tell nobody outside of this
+// process anything.
+func (k *Keeper) blind(text string) [sha256.Size]byte {
+	var room [512]byte
+	return sha256.Sum256(append(append(room[:0], k.secret[:]...), text...))
+}
+
+// kind is a number for a way to verify, the same for the same description.
+func (k *Keeper) kind(description string) uint32 {
+	if _, known := k.kinds[description]; !known {
+		k.kinds[description] = uint32(len(k.kinds))
+	}
+	return k.kinds[description]
 }
 
 // Close ends what is being fetched, and returns when it has ended.
@@ -68,21 +102,45 @@ type Guard interface {
 	Admit(w http.ResponseWriter, r *http.Request, values []string) (*http.Request, bool)
 }
 
-// Guards compiles what e asks of its callers, in the order in which it is asked. The
-// error begins with the key that can't be used. A nil Keeper knows no guard.
-func (k *Keeper) Guards(e *config.Endpoint) ([]Guard, error) {
-	var list []Guard
-	if k == nil {
-		return nil, nil
+// Guards are those of one endpoint, in the order in which requests meet them. What
+// governs stands between the two.
+type Guards struct {
+	Identify []Guard // who calls, and whether they may
+	Limit    []Guard // how often
+}
+
+// Guards compiles what e asks of its callers: a key, then a password, then a token, and
+// all of those that it names. The error begins with the key that can't be used.
+func (k *Keeper) Guards(e *config.Endpoint) (Guards, error) {
+	var g Guards
+	if e.APIKeys != nil {
+		if k.keys == nil {
+			return g, errors.New("extra_config.auth/api-keys: there are no keys")
+		}
+		header := e.APIKeys.Identifier
+		if e.APIKeys.InQuery {
+			header = ""
+		}
+		g.Identify = append(g.Identify, &KeyGuard{KeyAccess: *e.APIKeys, keys: k.keys, naming: k.naming(e, header)})
+		if limit := e.APIKeys.ClientMaxRate; limit > 0 {
+			g.Limit = append(g.Limit, newKeyLimit(limit, k.keys.count))
+		}
+	}
+	if e.Basic != nil {
+		b, err := k.basic(e.Basic, e)
+		if err != nil {
+			return g, err
+		}
+		g.Identify = append(g.Identify, b)
 	}
 	if e.Validator != nil {
 		v, err := k.validator(e.Validator, e.Method+" "+e.Path)
 		if err != nil {
-			return nil, err
+			return g, err
 		}
-		list = append(list, v)
+		g.Identify = append(g.Identify, v)
 	}
-	return list, nil
+	return g, nil
 }
 
 // contextKey finds the claims in a request's context.

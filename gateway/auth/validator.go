@@ -42,13 +42,9 @@ func (k *Keeper) validator(c *config.Validator, name string) (*Validator, error)
 	default:
 		return nil, fmt.Errorf(at + "jwk_url: missing: without keys every call would be answered with 401")
 	}
-	kind := fmt.Sprintf("%q", []any{
+	v.kind = k.kind(fmt.Sprintf("%q", []any{
 		c.JWKLocalPath, c.JWKURL, c.JWKLocalCA, fmt.Sprint(c.Insecure), c.Alg, c.KeyStrategy, c.Issuer, c.Audience, c.Leeway.String(),
-	})
-	if _, known := k.kinds[kind]; !known {
-		k.kinds[kind] = uint32(len(k.kinds))
-	}
-	v.kind = k.kinds[kind]
+	}))
 	return v, nil
 }
 

@@ -320,7 +320,7 @@ func TestOperationDebugTellsReasonsAndNoSecret(t *testing.T) {
 	issuer := issuerOf(t, key)
 	for _, debug := range []bool{false, true} {
 		log := &bytes.Buffer{}
-		k := NewKeeper(slog.New(slog.NewTextHandler(log, nil)))
+		k := NewKeeper(&config.Service{}, slog.New(slog.NewTextHandler(log, nil)))
 		t.Cleanup(k.Close)
 		g := guardOf(t, k, trusting(issuer.URL, "HS256", func(c *config.Validator) { c.Debug, c.Roles = debug, []string{"admin"} }))
 		expired := signed(t, "HS256", key, `{"sub":"secret-subject","exp":1}`)

@@ -84,6 +84,8 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 func (b *block) endpointExtra(s *Service, e *Endpoint) {
 	extra := b.extra(atEndpoint)
 	e.Validator = extra["auth/validator"].validator(s.sharedKeyCache)
+	e.APIKeys = extra["auth/api-keys"].keyAccess(s)
+	e.Basic = extra["auth/basic"].basic(s.basic)
 	proxy := extra["proxy"]
 	if proxy == nil {
 		return

@@ -121,6 +121,8 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.Metrics = extra["telemetry/metrics"].metrics()
 	s.Moesif = b.moesif(extra["telemetry/moesif"], env)
 	s.sharedKeyCache = extra["auth/validator"].sharedKeyCache()
+	s.APIKeys, s.keyPlace = extra["auth/api-keys"].apiKeys()
+	s.basic = extra["auth/basic"].basic(nil)
 	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and block_listed_ips is easily passed by: name the proxies in front of the gateway")
 	}
@@ -133,6 +135,8 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	var where []string
 	s.Endpoints, where = b.endpoints(s)
 	b.routes(s, where)
+	b.protects(s, extra)
+	b.toldKeys(s)
 	b.close(rootAdvice)
 	return s
 }

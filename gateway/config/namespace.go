@@ -24,6 +24,8 @@ var served = map[string][]level{
 	"proxy":             {atEndpoint, atBackend},
 	"backend/http":      {atBackend},
 	"auth/validator":    {atEndpoint, atService},
+	"auth/api-keys":     {atEndpoint, atService},
+	"auth/basic":        {atEndpoint, atService},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were

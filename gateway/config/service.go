@@ -48,7 +48,12 @@ type Service struct {
 	Metrics *Metrics       // nil: no metrics listener
 	Moesif  *moesif.Config // nil: the block is not there
 
+	APIKeys *APIKeys // nil: there are none
+
+	// What endpoints inherit.
 	sharedKeyCache time.Duration // auth/validator.shared_cache_duration
+	keyPlace       keyPlace      // of auth/api-keys
+	basic          *Basic        // nil: every endpoint names its own users
 
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
 }
@@ -65,6 +70,8 @@ type Endpoint struct {
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
 	Validator         *Validator // nil: no token is asked for
+	APIKeys           *KeyAccess // nil: no key is asked for
+	Basic             *Basic     // nil: no password is asked for
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
