@@ -100,8 +100,8 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 
 // around compiles what stands between a backend and its transport, the outermost
 // last.
-func (g *Gateway) around(_ *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
-	return next, nil
+func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
+	return g.auth.WithToken(b, g.transport, next), nil
 }
 
 // books reads the integration's, where there is one.

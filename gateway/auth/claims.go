@@ -125,8 +125,13 @@ func propagate(h http.Header, claims map[string]any, list []config.Propagation, 
 
 func headerText(v any) string {
 	text := ClaimText(v)
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+	if !isFieldValue(text) {
 		return ""
 	}
 	return text
+}
+
+// isFieldValue tells what a header may hold (RFC 9110, 5.5).
+func isFieldValue(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }

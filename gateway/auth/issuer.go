@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -29,25 +30,24 @@ const (
 	mostUnknown = 1000
 )
 
+var errTooOld = errors.New("the issuer's keys are too old")
+
 // issuerID is what makes the keys of two validators the same.
 type issuerID struct {
 	url, ca  string
 	insecure bool
 }
 
-// issuer gives the keys at an address. What is fetched is fetched once for all who
-// wait for it, in a goroutine of its own.
+// issuer gives the keys at an address.
 type issuer struct {
 	url    string
 	client *http.Client
-	keeper *Keeper
 	logger *slog.Logger
 
+	fetches errand
 	current atomic.Pointer[fetched] // nil until the first success
 
 	mu      sync.Mutex           // guards the fields below
-	running *fetch               // nil: none
-	failed  time.Time            // end of the last fetch, when it failed; else zero
 	sought  time.Time            // start of the last fetch for an unknown key
 	unknown map[string]time.Time // key ids that were not found, until when that counts
 }
@@ -56,11 +56,6 @@ type issuer struct {
 type fetched struct {
 	*keyring
 	at time.Time
-}
-
-type fetch struct {
-	done chan struct{} // closed at its end
-	err  error         // set before
 }
 
 // issuer is that of an address, one for all validators that ask for the same.
@@ -88,7 +83,8 @@ func (k *Keeper) issuer(id issuerID) (*issuer, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
-	i := &issuer{url: id.url, keeper: k, logger: k.logger, client: &http.Client{Transport: transport}}
+	i := &issuer{url: id.url, logger: k.logger, client: &http.Client{Transport: transport}}
+	i.fetches.keeper, i.fetches.run = k, i.get
 	if !id.insecure {
 		i.client.CheckRedirect = onlySecure
 	}
@@ -117,18 +113,15 @@ func (i *issuer) keys(ctx context.Context, maxAge time.Duration) (*keyring, erro
 		case age < maxAge:
 			return have.keyring, nil
 		case age < 2*maxAge:
-			i.fetch()
+			i.fetches.begin()
 			return have.keyring, nil
 		}
 	}
-	err := i.wait(ctx, i.fetch())
+	err := i.fetches.begin().wait(ctx)
 	if have = i.current.Load(); have != nil && time.Since(have.at) < longestOutage+maxAge {
 		return have.keyring, nil
 	}
-	if err == nil {
-		err = errors.New("the issuer's keys could not be had a moment ago")
-	}
-	return nil, err
+	return nil, cmp.Or(err, errTooOld)
 }
 
 // renewed gives keys that are newer than old, which has no key called id; or old,
@@ -138,15 +131,16 @@ func (i *issuer) renewed(ctx context.Context, old *keyring, id string, cooldown 
 	now := time.Now()
 	have := i.current.Load()
 	early := now.Sub(i.sought) < betweenFetches || now.Sub(have.at) < betweenFetches || now.Before(i.unknown[id])
-	if have.keyring != old || early && i.running == nil {
+	running := i.fetches.isRunning()
+	if have.keyring != old || early && !running {
 		i.mu.Unlock()
 		return have.keyring
 	}
-	if i.running == nil {
+	if !running {
 		i.sought = now
 	}
 	i.mu.Unlock()
-	if err := i.wait(ctx, i.fetch()); err != nil {
+	if err := i.fetches.begin().wait(ctx); err != nil {
 		return old
 	}
 	ring := i.current.Load().keyring
@@ -166,51 +160,10 @@ func (i *issuer) missed(id string, until time.Time) {
 	i.unknown[id] = until
 }
 
-// fetch begins to fetch the keys, or joins the fetch that is on its way; nil when the
-// last one has failed just now.
-func (i *issuer) fetch() *fetch {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.running != nil {
-		return i.running
-	}
-	if !i.failed.IsZero() && time.Since(i.failed) < betweenFetches {
-		return nil
-	}
-	f := &fetch{done: make(chan struct{})}
-	begun := i.keeper.begin(func() {
-		f.err = i.get()
-		i.mu.Lock()
-		i.running, i.failed = nil, time.Time{}
-		if f.err != nil {
-			i.failed = time.Now()
-		}
-		i.mu.Unlock()
-		close(f.done)
-	})
-	if !begun {
-		return nil
-	}
-	i.running = f
-	return f
-}
-
-func (i *issuer) wait(ctx context.Context, f *fetch) error {
-	if f == nil {
-		return nil
-	}
-	select {
-	case <-f.done:
-		return f.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // get fetches the keys. A text that has not changed leaves the ring that was read
 // from it, so that tokens verified with it stay verified.
-func (i *issuer) get() error {
-	ring, err := i.download()
+func (i *issuer) get(ctx context.Context) error {
+	ring, err := i.download(ctx)
 	if err != nil {
 		i.logger.Warn("auth/validator: no keys from the issuer", "jwk_url", address(i.url), "error", err)
 		return err
@@ -222,9 +175,7 @@ func (i *issuer) get() error {
 	return nil
 }
 
-func (i *issuer) download() (*keyring, error) {
-	ctx, cancel := context.WithTimeout(i.keeper.ctx, fetchTimeout)
-	defer cancel()
+func (i *issuer) download(ctx context.Context) (*keyring, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, i.url, http.NoBody)
 	if err != nil {
 		return nil, errors.New("the address can't be called")

@@ -34,6 +34,7 @@ type Keeper struct {
 	rings   map[string]*keyring // of local files
 	kinds   map[string]uint32   // ways to verify a token or a password
 
+	servers     map[string]*tokenServer
 	secret      [sha256.Size]byte // of this process, see blind
 	turns       chan struct{}     // holds one for each password that is being checked
 	keys        *apiKeys          // nil: there are none
@@ -46,6 +47,7 @@ func NewKeeper(s *config.Service, logger *slog.Logger) *Keeper {
 	k := &Keeper{
 		logger: logger, verified: newVerified(mostVerified), ctx: ctx, stop: stop,
 		issuers: map[issuerID]*issuer{}, rings: map[string]*keyring{}, kinds: map[string]uint32{}, turns: turns(),
+		servers: map[string]*tokenServer{},
 	}
 	_, _ = rand.Read(k.secret[:]) // never fails
 	if s.APIKeys != nil {

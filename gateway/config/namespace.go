@@ -26,6 +26,8 @@ var served = map[string][]level{
 	"auth/validator":    {atEndpoint, atService},
 	"auth/api-keys":     {atEndpoint, atService},
 	"auth/basic":        {atEndpoint, atService},
+
+	"auth/client-credentials": {atBackend},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were

@@ -87,8 +87,9 @@ type Backend struct {
 	Mapping           map[string]string
 	InputHeaders      []string
 	InputQueryStrings []string
-	ReturnErrorCode   bool   // backend/http.return_error_code
-	ErrorDetails      string // backend/http.return_error_details, the alias
+	ReturnErrorCode   bool               // backend/http.return_error_code
+	ErrorDetails      string             // backend/http.return_error_details, the alias
+	ClientCredentials *ClientCredentials // nil: the gateway shows no token
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).
