@@ -131,11 +131,13 @@ func TestCookieTokensIdentify(t *testing.T) {
 	s.Moesif = c.config()
 	g := run(t, s)
 	token := bearer(t, `{"sub":"ann"}`)
-	g.send(t, "GET /a", "", "Cookie: access_token="+token[len("Authorization: Bearer "):])
-	g.send(t, "GET /open", "", token)
-	for _, want := range []string{"verified", "claimed"} {
-		if e := heard(t, c.events, "an event"); e.UserID != "ann" || e.Metadata.Gatemeter.Identity != want {
-			t.Errorf("reported as %+v, want %s", e, want)
+	for path, want := range map[string][2]string{
+		"/a":    {"verified", "Cookie: access_token=" + token[len("Authorization: Bearer "):]},
+		"/open": {"claimed", token},
+	} {
+		g.send(t, "GET "+path, "", want[1])
+		if e := heard(t, c.events, "an event"); e.UserID != "ann" || e.Metadata.Gatemeter.Identity != want[0] {
+			t.Errorf("%s: reported as %+v, want %s", path, e, want[0])
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,7 @@ func (b *Basic) right(ctx context.Context, name, password string) bool {
 	if len(password) > mostPassword {
 		return false
 	}
-	id := tokenID{b.keeper.blind(name + "\x00" + password), b.kind}
+	id := tokenID{b.keeper.blind(strconv.Itoa(len(name)) + ":" + name + password), b.kind}
 	if b.keeper.verified.get(id, time.Now()) != nil {
 		return true
 	}

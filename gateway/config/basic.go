@@ -46,7 +46,7 @@ func (b *block) basic(inherited *Basic) *Basic {
 // most 2¹⁶ rounds, some seconds.
 func IsBcrypt(hash string) bool {
 	const length, mostCost = 60, "16"
-	if len(hash) != length || hash[0] != '$' || hash[1] != '2' || !strings.Contains("aby", hash[2:3]) || hash[3] != '$' || hash[6] != '$' {
+	if len(hash) != length || hash[0] != '$' || hash[1] != '2' || hash[2] != 'a' && hash[2] != 'b' && hash[2] != 'y' || hash[3] != '$' || hash[6] != '$' {
 		return false
 	}
 	cost := hash[4:6]

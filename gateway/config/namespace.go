@@ -35,6 +35,7 @@ var served = map[string][]level{
 var refused = map[string]string{
 	"auth/":                    "calls would not be authenticated",
 	"auth/signer":              "no token would be signed",
+	"auth/revoker":             "revoked tokens would go on being accepted",
 	"auth/client-credentials":  "the backend would be called without a token",
 	"validation/":              "calls would not be validated",
 	"security/":                "calls would not be protected by it",
