@@ -16,6 +16,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
@@ -46,6 +47,8 @@ type Gateway struct {
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
 	integration *moesif.Integration // nil: the block is not there
+	reporting   moesif.Config       // the integration's
+	auth        *auth.Keeper
 	handler     http.Handler
 	server      *http.Server
 
@@ -80,6 +83,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		trusted = nobody
 	}
 	g.trusted = trusted
+	g.auth = auth.NewKeeper(s, g.logger)
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
 		g.metricsHandler = g.metrics.Handler()
@@ -106,8 +110,9 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		g.handler = security.CORS(s.CORS, h, g.logger)
 	}
 	if s.Moesif != nil {
-		if g.integration = integrationOf(o.before, s, trusted); g.integration == nil {
-			g.integration, err = moesif.New(*s.Moesif, moesif.Options{
+		g.reporting = masked(*s.Moesif, s)
+		if g.integration = integrationOf(o.before, &g.reporting, trusted); g.integration == nil {
+			g.integration, err = moesif.New(g.reporting, moesif.Options{
 				Logger: g.logger, Compile: policy.Compile, TrustedProxies: trusted, Version: o.Version,
 			})
 		}
@@ -130,7 +135,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 // around compiles what stands between a backend and its transport, the outermost
 // last.
 func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
-	return g.limits.around(b, next)
+	return g.limits.around(b, g.auth.WithToken(b, g.transport, next))
 }
 
 // books reads the integration's, where there is one.
@@ -158,6 +163,7 @@ func (g *Gateway) release(ctx context.Context) error {
 	if g.access != nil {
 		g.access.Close()
 	}
+	g.auth.Close()
 	g.transport.CloseIdleConnections()
 	g.limits.close()
 	return err

@@ -2,16 +2,24 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/lestrrat-go/jwx/v3/jws/jwsbb"
+
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 )
@@ -50,10 +58,12 @@ func BenchmarkGateway(b *testing.B) {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() }, BufferPool: buffers, Transport: canned{smallObject},
 	}
+	rs256, token := issuerRS256(b)
 	for name, h := range map[string]http.Handler{
 		"no-op":        benchHandler(b, noop("GET /user/{id}", "http://backend", "/u/{id}")),
 		"no-op all":    benchHandler(b, noop("GET /user/{id}", "http://backend", "/u/{id}", inputHeaders("*"), inputQuery("*"))),
 		"json":         benchHandler(b, object("GET /user/{id}", "http://backend", "/u/{id}")),
+		"no-op RS256":  benchHandler(b, noop("GET /user/{id}", "http://backend", "/u/{id}", rs256)),
 		"ReverseProxy": proxy,
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -63,6 +73,7 @@ func BenchmarkGateway(b *testing.B) {
 			for _, h := range []string{"Accept", "Accept-Encoding", "Authorization", "User-Agent"} {
 				r.Header.Set(h, "some value")
 			}
+			r.Header.Set("Authorization", "Bearer "+token)          // the same one all the time
 			ctx, cancel := context.WithCancel(context.Background()) // a server's context can end
 			defer cancel()
 			r = r.WithContext(ctx)
@@ -76,10 +87,34 @@ func BenchmarkGateway(b *testing.B) {
 }
 
 func benchHandler(b *testing.B, e config.Endpoint) http.Handler {
-	g := &Gateway{service: serviceOf(e), logger: slog.New(slog.DiscardHandler)}
+	g := &Gateway{service: serviceOf(e), logger: slog.New(slog.DiscardHandler), auth: auth.NewKeeper(serviceOf(e), slog.New(slog.DiscardHandler))}
+	b.Cleanup(g.auth.Close)
 	h, err := newHandler(g, &pipe.Options{Transport: canned{smallObject}, Tunnels: &pipe.Tunnels{}, Logger: g.logger})
 	if err != nil {
 		b.Fatal(err)
 	}
 	return h
+}
+
+// issuerRS256 is a validator with one key, and a token signed with it.
+func issuerRS256(b *testing.B) (validator func(*config.Endpoint), token string) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	path := filepath.Join(b.TempDir(), "keys.json")
+	set := `{"keys":[{"kty":"RSA","kid":"k","e":"AQAB","n":"` + b64(key.N.Bytes()) + `"}]}`
+	if err := os.WriteFile(path, []byte(set), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	token = b64([]byte(`{"alg":"RS256","kid":"k"}`)) + "." + b64([]byte(`{"sub":"ann","roles":["user"],"exp":99999999999}`))
+	signature, err := jwsbb.Sign(key, "RS256", []byte(token), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return validated("", func(v *config.Validator) {
+		v.Alg, v.JWKLocalPath, v.Roles = "RS256", path, []string{"user"}
+		v.Propagate = []config.Propagation{{Claim: "sub", Header: "X-User"}}
+	}), token + "." + b64(signature)
 }

@@ -27,11 +27,12 @@ type guards struct {
 func (g *Gateway) newGuards(e *config.Endpoint, names []string) (guards, error) {
 	var all guards
 	all.identify = append(all.identify, securityGuards(e.Secure, e.Bots)...)
-	var err error
-	if all.limit, err = g.limits.before(e, names); err != nil {
+	if err := g.identify(e, &all); err != nil {
 		return guards{}, err
 	}
-	return all, nil
+	limits, err := g.limits.before(e, names)
+	all.limit = append(all.limit, limits...)
+	return all, err
 }
 
 // admit asks each of list in turn.

@@ -18,7 +18,10 @@ import (
 
 // event is what the tests look at of an event.
 type event struct {
-	Request struct{ URI, Verb string }
+	Request struct {
+		URI, Verb string
+		Headers   json.RawMessage
+	}
 
 	Response struct {
 		Status int
@@ -27,7 +30,7 @@ type event struct {
 	UserID    string `json:"user_id"`
 	BlockedBy string `json:"blocked_by"`
 	Metadata  struct {
-		Gatemeter struct{ Route, Refused string }
+		Gatemeter struct{ Route, Refused, Identity string }
 	}
 }
 

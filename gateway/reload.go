@@ -153,10 +153,10 @@ func (g *Gateway) Reload(s *config.Service, o Options) error {
 	return nil
 }
 
-// integrationOf is the integration of the gateway before, where the new one would be
+// integrationOf is the integration of the gateway before, where one of c would be
 // the same.
-func integrationOf(before *Gateway, s *config.Service, trusted []netip.Prefix) *moesif.Integration {
-	if before == nil || before.integration == nil || !reflect.DeepEqual(before.service.Moesif, s.Moesif) || !slices.Equal(before.trusted, trusted) {
+func integrationOf(before *Gateway, c *moesif.Config, trusted []netip.Prefix) *moesif.Integration {
+	if before == nil || before.integration == nil || !reflect.DeepEqual(&before.reporting, c) || !slices.Equal(before.trusted, trusted) {
 		return nil
 	}
 	return before.integration

@@ -71,7 +71,7 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	case len(backends) > 1:
 		b.problem(b.at("backend"), "not supported yet: answers of several backends can't be merged (got %d; keep one, or leave this endpoint to KrakenD)", len(backends))
 	}
-	b.endpointExtra(&e)
+	b.endpointExtra(s, &e)
 	b.close(endpointAdvice)
 	if !slices.Contains(endpointMethods, e.Method) {
 		b.warn(b.at("method"), "%s is not served, the endpoint is skipped (one of %s)%s",
@@ -81,11 +81,14 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	return e, true
 }
 
-func (b *block) endpointExtra(e *Endpoint) {
+func (b *block) endpointExtra(s *Service, e *Endpoint) {
 	extra := b.extra(atEndpoint)
 	e.Secure = extra["security/http"].secureHeaders()
 	e.Bots = extra["security/bot-detector"].bots()
 	e.Limits = endpointLimits(extra, e)
+	e.Validator = extra["auth/validator"].validator(s.sharedKeyCache)
+	e.APIKeys = extra["auth/api-keys"].keyAccess(s)
+	e.Basic = extra["auth/basic"].basic(s.basic)
 	proxy := extra["proxy"]
 	if proxy == nil {
 		return

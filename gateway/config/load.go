@@ -127,6 +127,9 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.CORS = extra["security/cors"].cors()
 	s.Secure = extra["security/http"].secureHeaders()
 	s.Bots = extra["security/bot-detector"].bots()
+	s.sharedKeyCache = extra["auth/validator"].sharedKeyCache()
+	s.APIKeys, s.keyPlace = extra["auth/api-keys"].apiKeys()
+	s.basic = extra["auth/basic"].basic(nil)
 	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and block_listed_ips is easily passed by: name the proxies in front of the gateway")
 	}
@@ -141,6 +144,8 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	b.routes(s, where)
 	b.believedAddresses(s)
 	b.quotas(s)
+	b.protects(s, extra)
+	b.toldKeys(s)
 	b.close(rootAdvice)
 	return s
 }

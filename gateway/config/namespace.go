@@ -36,6 +36,12 @@ var served = map[string][]level{
 	"governance/processors": {atService},
 	"governance/quota":      {atService, atEndpoint, atBackend},
 	"redis":                 {atService},
+
+	"auth/validator": {atEndpoint, atService},
+	"auth/api-keys":  {atEndpoint, atService},
+	"auth/basic":     {atEndpoint, atService},
+
+	"auth/client-credentials": {atBackend},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were
@@ -43,6 +49,7 @@ var served = map[string][]level{
 var refused = map[string]string{
 	"auth/":                    "calls would not be authenticated",
 	"auth/signer":              "no token would be signed",
+	"auth/revoker":             "revoked tokens would go on being accepted",
 	"auth/client-credentials":  "the backend would be called without a token",
 	"validation/":              "calls would not be validated",
 	"security/":                "calls would not be protected by it",

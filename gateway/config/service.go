@@ -53,6 +53,13 @@ type Service struct {
 
 	Limits Limits
 
+	APIKeys *APIKeys // nil: there are none
+
+	// What endpoints inherit.
+	sharedKeyCache time.Duration // auth/validator.shared_cache_duration
+	keyPlace       keyPlace      // of auth/api-keys
+	basic          *Basic        // nil: every endpoint names its own users
+
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
 	Lines    Lines    // of the keys that warnings are about
 }
@@ -71,6 +78,9 @@ type Endpoint struct {
 	Secure            *SecureHeaders // nil: the block is not there
 	Bots              *Bots          // nil: the block is not there
 	MaxPayload        int            // bytes of a request's body, 0: no limit
+	Validator         *Validator     // nil: no token is asked for
+	APIKeys           *KeyAccess     // nil: no key is asked for
+	Basic             *Basic         // nil: no password is asked for
 
 	Limits Limits
 }
@@ -88,8 +98,9 @@ type Backend struct {
 	Mapping           map[string]string
 	InputHeaders      []string
 	InputQueryStrings []string
-	ReturnErrorCode   bool   // backend/http.return_error_code
-	ErrorDetails      string // backend/http.return_error_details, the alias
+	ReturnErrorCode   bool               // backend/http.return_error_code
+	ErrorDetails      string             // backend/http.return_error_details, the alias
+	ClientCredentials *ClientCredentials // nil: the gateway shows no token
 
 	Limits Limits
 }
