@@ -69,6 +69,7 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
+		guards.check = append(guards.check, newChecks(e, pattern.Names, o)...)
 		p, err := pipe.New(e, pattern.Names, o)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
@@ -159,6 +160,9 @@ func (h *handler) serve(a *answer, r *http.Request) {
 			pipe.BadRequest(a, problem)
 			return
 		}
+	}
+	if r, ok = admit(e.guards.check, a, r, params.Values); !ok {
+		return
 	}
 	e.pipe.Serve(a, r, params.Values)
 }

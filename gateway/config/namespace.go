@@ -23,6 +23,8 @@ var served = map[string][]level{
 	"telemetry/metrics": {atService},
 	"proxy":             {atEndpoint, atBackend},
 	"backend/http":      {atBackend},
+
+	"validation/json-schema": {atEndpoint},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were

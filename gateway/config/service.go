@@ -6,6 +6,8 @@ package config
 import (
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/gatemeter/gatemeter/moesif"
 )
 
@@ -62,6 +64,8 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+
+	BodySchema *jsonschema.Schema // validation/json-schema; nil: any body
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
