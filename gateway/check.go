@@ -1,18 +1,45 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/modify"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
+	"github.com/gatemeter/gatemeter/gateway/route"
 	"github.com/gatemeter/gatemeter/moesif"
 )
 
-// newChecks compiles what looks into e's requests.
-func newChecks(e *config.Endpoint, _ []string, o *pipe.Options) []guard {
+// newChecks compiles what looks into e's requests; names are its parameters.
+func (g *Gateway) newChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
+	checks := []modify.Check{modify.NewCEL(e, names, g.seen(o)), modify.NewSchema(e)}
+	if modify.AsksParams(e) {
+		checks = append(checks, modify.KeepParams(names))
+	}
+	return asGuards(o, checks...)
+}
+
+// newTokenChecks compiles what looks into the claims of e's validated tokens.
+func (g *Gateway) newTokenChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
+	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o)))
+}
+
+func (g *Gateway) seen(o *pipe.Options) modify.Seen {
+	path := func(r *http.Request) string { return r.URL.Path }
+	if g.service.Router.RemoveExtraSlash {
+		path = func(r *http.Request) string { return route.Clean(r.URL.Path) }
+	}
+	return modify.Seen{Client: o.Clients.IP, Path: path, Claims: claims}
+}
+
+// claims are those of the request's validated token; nil where none was asked for.
+// Until auth/validator is served no file with expressions about tokens starts.
+func claims(context.Context) map[string]any { return nil }
+
+func asGuards(o *pipe.Options, checks ...modify.Check) []guard {
 	var list []guard
-	for _, c := range []modify.Check{modify.NewSchema(e)} {
+	for _, c := range checks {
 		if c != nil {
 			list = append(list, &check{look: c, version: pipe.VersionHeader(o), message: o.ReturnErrorMsg})
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/modify"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 	"github.com/gatemeter/gatemeter/gateway/telemetry"
 	"github.com/gatemeter/gatemeter/moesif"
@@ -97,8 +98,8 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 
 // around compiles what stands between a backend and its transport, the outermost
 // last.
-func (g *Gateway) around(_ *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
-	return next, nil
+func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
+	return modify.Calls(b, next), nil
 }
 
 // books reads the integration's, where there is one.

@@ -69,7 +69,8 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
-		guards.check = append(guards.check, newChecks(e, pattern.Names, o)...)
+		guards.identify = append(guards.identify, g.newTokenChecks(e, pattern.Names, o)...)
+		guards.check = append(guards.check, g.newChecks(e, pattern.Names, o)...)
 		p, err := pipe.New(e, pattern.Names, o)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)

@@ -190,10 +190,14 @@ func (b *Backend) encode(query url.Values) string {
 	return query.Encode()
 }
 
-// failure is err as http.Client would tell it, or why ctx ended.
+// failure is err as http.Client would tell it, or why ctx ended. What stands around
+// the transport and refuses the call itself, with a method Plain, has its own words.
 func failure(ctx context.Context, req *http.Request, err error) error {
 	if ended := context.Cause(ctx); ended != nil {
 		return ended
+	}
+	if _, plain := err.(interface{ Plain() }); plain { //nolint:errorlint // ours, never wrapped
+		return err
 	}
 	return &url.Error{Op: req.Method[:1] + strings.ToLower(req.Method[1:]), URL: req.URL.Redacted(), Err: err}
 }

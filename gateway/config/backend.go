@@ -99,6 +99,7 @@ func (b *block) discovery() {
 
 func (b *block) backendExtra(out *Backend) {
 	extra := b.extra(atBackend)
+	b.backendModify(extra, out)
 	if o := extra["backend/http"]; o != nil {
 		out.ReturnErrorCode = o.flag("return_error_code")
 		out.ErrorDetails = o.text("return_error_details")

@@ -9,6 +9,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/gatemeter/gatemeter/moesif"
+	"github.com/gatemeter/gatemeter/policy"
 )
 
 // Service is a whole configuration file (KrakenD v3, 1.2). Durations of 0 mean
@@ -65,7 +66,8 @@ type Endpoint struct {
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
 
-	BodySchema *jsonschema.Schema // validation/json-schema; nil: any body
+	BodySchema          *jsonschema.Schema // validation/json-schema; nil: any body
+	Checks, TokenChecks []*policy.Check    // validation/cel: about the request, about its token
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -83,6 +85,8 @@ type Backend struct {
 	InputQueryStrings []string
 	ReturnErrorCode   bool   // backend/http.return_error_code
 	ErrorDetails      string // backend/http.return_error_details, the alias
+
+	Checks []*policy.Check // validation/cel
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).

@@ -1,0 +1,27 @@
+package modify
+
+import (
+	"net/http"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+)
+
+// Calls puts what looks into, or changes, the calls of b around its transport, in
+// the order of KrakenD (KrakenD v3, 2.1); next itself when there is nothing.
+func Calls(b *config.Backend, next http.RoundTripper) http.RoundTripper {
+	if len(b.Checks) > 0 {
+		next = &celCalls{expressions: newExpressions(b.Checks), next: next}
+	}
+	return next
+}
+
+// redirected reports whether r follows a redirect of the backend: it has been looked
+// at as the call that led there.
+func redirected(r *http.Request) bool { return r.Response != nil }
+
+// discard closes the body of a request that is not sent.
+func discard(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close() // nobody reads it
+	}
+}
