@@ -19,6 +19,9 @@ func (b *block) backendModify(extra map[string]*block, out *Backend) {
 	if out.Checks, token = cel.checks(); len(token) > 0 {
 		b.problem(cel.at(cel.only()), "an expression about JWT belongs into the endpoint, not into a backend")
 	}
+	if o := extra["modifier/martian"]; o != nil {
+		out.Martian = o.modifier()
+	}
 }
 
 // checks reads validation/cel: the expressions about the request, and those about

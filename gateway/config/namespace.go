@@ -26,6 +26,7 @@ var served = map[string][]level{
 
 	"validation/json-schema": {atEndpoint},
 	"validation/cel":         {atEndpoint, atBackend},
+	"modifier/martian":       {atBackend},
 }
 
 // listed are the served namespaces whose block is a list. extra gives it inside a

@@ -86,7 +86,8 @@ type Backend struct {
 	ReturnErrorCode   bool   // backend/http.return_error_code
 	ErrorDetails      string // backend/http.return_error_details, the alias
 
-	Checks []*policy.Check // validation/cel
+	Checks  []*policy.Check // validation/cel
+	Martian *Modifier       // modifier/martian; nil: none
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).

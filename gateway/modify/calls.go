@@ -9,6 +9,9 @@ import (
 // Calls puts what looks into, or changes, the calls of b around its transport, in
 // the order of KrakenD (KrakenD v3, 2.1); next itself when there is nothing.
 func Calls(b *config.Backend, next http.RoundTripper) http.RoundTripper {
+	if b.Martian != nil {
+		next = newMartian(b.Martian, next)
+	}
 	if len(b.Checks) > 0 {
 		next = &celCalls{expressions: newExpressions(b.Checks), next: next}
 	}
