@@ -14,10 +14,7 @@ import (
 // newChecks compiles what looks into e's requests; names are its parameters.
 func (g *Gateway) newChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
 	checks := []modify.Check{modify.NewCEL(e, names, g.seen(o)), modify.NewSchema(e)}
-	if modify.AsksParams(e) {
-		checks = append(checks, modify.KeepParams(names))
-	}
-	return asGuards(o, checks...)
+	return asGuards(o, append(checks, modify.NewKeep(e, names)...)...)
 }
 
 // newTokenChecks compiles what looks into the claims of e's validated tokens.

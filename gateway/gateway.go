@@ -32,6 +32,7 @@ type Gateway struct {
 	service     *config.Service
 	logger      *slog.Logger
 	transport   *backend.Transport
+	own         []*backend.Transport // of backends that don't use the shared one
 	tunnels     *pipe.Tunnels
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
@@ -99,7 +100,15 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 // around compiles what stands between a backend and its transport, the outermost
 // last.
 func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
-	return modify.Calls(b, next), nil
+	own, err := backend.NewOwnTransport(g.service, b.Client)
+	if err != nil {
+		return nil, fmt.Errorf("extra_config.backend/http/client.%w", err)
+	}
+	if own != nil {
+		g.own, next = append(g.own, own), own
+	}
+	next = modify.Calls(b, next)
+	return modify.Questions(b, next), nil
 }
 
 // books reads the integration's, where there is one.
@@ -125,6 +134,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 		g.access.Close()
 	}
 	g.transport.CloseIdleConnections()
+	for _, t := range g.own {
+		t.CloseIdleConnections()
+	}
 	return err
 }
 

@@ -24,6 +24,7 @@ type Backend struct {
 	decode    decoder         // nil takes any answer
 	status    statusRule
 	raw       bool // see KeepRaw
+	stays     bool // redirects are not followed
 }
 
 // Call is what the endpoint asks of a backend.
@@ -48,6 +49,7 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 		headers:   set(b.InputHeaders),
 		queries:   set(b.InputQueryStrings),
 		status:    newStatusRule(b),
+		stays:     b.Client != nil && b.Client.NoRedirect,
 	}
 	if c.method == "" {
 		c.method = http.MethodGet
@@ -99,7 +101,7 @@ func (b *Backend) Do(ctx context.Context, c *Call) (*http.Response, error) {
 	if err != nil {
 		return nil, failure(ctx, req, err)
 	}
-	if resp.StatusCode < 300 || resp.StatusCode >= 400 || resp.Header.Get("Location") == "" {
+	if b.stays || resp.StatusCode < 300 || resp.StatusCode >= 400 || resp.Header.Get("Location") == "" {
 		return resp, nil
 	}
 	follower := http.Client{Transport: &primed{first: resp, next: b.transport}}

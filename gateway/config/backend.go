@@ -61,7 +61,7 @@ func (b *block) backend(s *Service, e *Endpoint) Backend {
 		}
 	}
 	b.discovery()
-	b.backendExtra(&out)
+	b.backendExtra(e, &out)
 	b.close(backendAdvice)
 	return out
 }
@@ -97,9 +97,9 @@ func (b *block) discovery() {
 	b.ignore("sd_scheme", "disable_host_sanitize")
 }
 
-func (b *block) backendExtra(out *Backend) {
+func (b *block) backendExtra(e *Endpoint, out *Backend) {
 	extra := b.extra(atBackend)
-	b.backendModify(extra, out)
+	b.backendModify(extra, e, out)
 	if o := extra["backend/http"]; o != nil {
 		out.ReturnErrorCode = o.flag("return_error_code")
 		out.ErrorDetails = o.text("return_error_details")

@@ -13,7 +13,7 @@ func (b *block) endpointModify(extra map[string]*block, e *Endpoint) {
 }
 
 // backendModify reads what looks into, or changes, the calls of a backend.
-func (b *block) backendModify(extra map[string]*block, out *Backend) {
+func (b *block) backendModify(extra map[string]*block, e *Endpoint, out *Backend) {
 	cel := extra["validation/cel"]
 	var token []*policy.Check
 	if out.Checks, token = cel.checks(); len(token) > 0 {
@@ -22,6 +22,8 @@ func (b *block) backendModify(extra map[string]*block, out *Backend) {
 	if o := extra["modifier/martian"]; o != nil {
 		out.Martian = o.modifier()
 	}
+	out.Client = extra["backend/http/client"].httpClient()
+	out.GraphQL = extra["backend/graphql"].graphQL(e)
 }
 
 // checks reads validation/cel: the expressions about the request, and those about

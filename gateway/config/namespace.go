@@ -27,6 +27,8 @@ var served = map[string][]level{
 	"validation/json-schema": {atEndpoint},
 	"validation/cel":         {atEndpoint, atBackend},
 	"modifier/martian":       {atBackend},
+	"backend/http/client":    {atBackend},
+	"backend/graphql":        {atBackend},
 }
 
 // listed are the served namespaces whose block is a list. extra gives it inside a

@@ -88,6 +88,8 @@ type Backend struct {
 
 	Checks  []*policy.Check // validation/cel
 	Martian *Modifier       // modifier/martian; nil: none
+	Client  *HTTPClient     // backend/http/client; nil: as the service has it
+	GraphQL *GraphQL        // backend/graphql; nil: none
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).
@@ -136,9 +138,10 @@ type TLS struct {
 // KeyPair names the files of a certificate and its key.
 type KeyPair struct{ PublicKey, PrivateKey string }
 
-// ClientTLS is client_tls: TLS towards every backend.
+// ClientTLS is client_tls: TLS towards every backend, or towards one.
 type ClientTLS struct {
 	AllowInsecureConnections bool
+	Certs                    []KeyPair // client_certs
 	CACerts                  []string
 	DisableSystemCAPool      bool
 }

@@ -19,11 +19,11 @@ var (
 )
 
 // wholeBody reads r's body and returns a request that has it again, for the backend.
-// It is errTooLong beyond maxBody, and errTooSlow when it does not come in within
-// patience.
+// It is errTooLong beyond maxBody, where the request has it again as well, and
+// errTooSlow when it does not come in within patience.
 func wholeBody(w http.ResponseWriter, r *http.Request, patience time.Duration) ([]byte, *http.Request, error) {
 	if r.ContentLength > maxBody {
-		return nil, nil, errTooLong
+		return nil, r, errTooLong
 	}
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, r, nil
@@ -34,19 +34,49 @@ func wholeBody(w http.ResponseWriter, r *http.Request, patience time.Duration) (
 	if r.ContentLength > 0 {
 		body.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
-	switch _, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1)); {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, nil, errTooSlow
-	case err != nil:
-		return nil, nil, err
-	case body.Len() > maxBody:
-		return nil, nil, errTooLong
+	_, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errTooSlow
 	}
-	// After a failure it stays: net/http waits for the rest of the body.
+	if err != nil {
+		return nil, nil, err // the deadline stays: net/http waits for the rest of the body
+	}
 	if timed {
 		_ = deadline.SetReadDeadline(time.Time{}) // the next read tells
 	}
 	again := r.WithContext(r.Context())
+	if body.Len() > maxBody {
+		again.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(&body, r.Body), r.Body}
+		return nil, again, errTooLong
+	}
 	again.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
 	return body.Bytes(), again, nil
+}
+
+// ownBody is a body that the gateway has written itself.
+type ownBody struct {
+	bytes.Reader
+	text []byte
+}
+
+func newOwnBody(text []byte) *ownBody { return &ownBody{*bytes.NewReader(text), text} }
+
+// Close implements io.Closer.
+func (*ownBody) Close() error { return nil }
+
+// setBody gives a call another body.
+func setBody(r *http.Request, body []byte) {
+	discard(r)
+	r.Body = newOwnBody(body)
+	r.ContentLength, r.Trailer, r.GetBody = int64(len(body)), nil, nil
+}
+
+// discard closes the body of a request that is not sent.
+func discard(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close() // nobody reads it
+	}
 }

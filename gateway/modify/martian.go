@@ -79,9 +79,7 @@ func onRequest(m *config.Modifier) func(*http.Request) {
 	case "body.Modifier", "body.FromFile":
 		return func(r *http.Request) {
 			discard(r)
-			r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(m.Body)), nil }
-			r.Body, _ = r.GetBody()
-			r.ContentLength, r.Trailer = int64(len(m.Body)), nil
+			setBody(r, m.Body)
 			describeBody(r.Header, m)
 		}
 	case "cookie.Modifier":

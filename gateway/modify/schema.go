@@ -34,7 +34,7 @@ func NewSchema(e *config.Endpoint) Check {
 
 // Look implements Check.
 func (c *schemaCheck) Look(w http.ResponseWriter, r *http.Request, _ []string) (*http.Request, *Refusal) {
-	body, r, err := wholeBody(w, r, c.patience)
+	body, next, err := wholeBody(w, r, c.patience)
 	switch {
 	case errors.Is(err, errTooLong):
 		return nil, badBody(http.StatusRequestEntityTooLarge, err.Error())
@@ -48,7 +48,7 @@ func (c *schemaCheck) Look(w http.ResponseWriter, r *http.Request, _ []string) (
 	if problem := c.problem(body); problem != "" {
 		return nil, badBody(http.StatusBadRequest, problem)
 	}
-	return r, nil
+	return next, nil
 }
 
 func badBody(status int, text string) *Refusal {
