@@ -34,6 +34,7 @@ type Gateway struct {
 	transport   *backend.Transport
 	own         []*backend.Transport // of backends that don't use the shared one
 	tunnels     *pipe.Tunnels
+	caches      *modify.Caches
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
 	integration *moesif.Integration // nil: the block is not there
@@ -46,7 +47,7 @@ type Gateway struct {
 // New builds the gateway of s, which it keeps. It starts the integration but does
 // not listen yet. The error names the key that this build can't serve.
 func New(s *config.Service, o Options) (*Gateway, error) {
-	g := &Gateway{service: s, logger: o.Logger, tunnels: &pipe.Tunnels{}}
+	g := &Gateway{service: s, logger: o.Logger, tunnels: &pipe.Tunnels{}, caches: modify.NewCaches(s)}
 	if g.logger == nil {
 		g.logger = telemetry.Logger(s.Logging, os.Stdout)
 	}
@@ -107,7 +108,7 @@ func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundT
 	if own != nil {
 		g.own, next = append(g.own, own), own
 	}
-	next = modify.Calls(b, next)
+	next = modify.Calls(b, g.caches.Before(b, next))
 	return modify.Questions(b, next), nil
 }
 

@@ -23,6 +23,7 @@ func (b *block) backendModify(extra map[string]*block, e *Endpoint, out *Backend
 		out.Martian = o.modifier()
 	}
 	out.Client = extra["backend/http/client"].httpClient()
+	out.Cache = extra["qos/http-cache"].httpCache()
 	out.GraphQL = extra["backend/graphql"].graphQL(e)
 }
 

@@ -29,6 +29,7 @@ var served = map[string][]level{
 	"modifier/martian":       {atBackend},
 	"backend/http/client":    {atBackend},
 	"backend/graphql":        {atBackend},
+	"qos/http-cache":         {atBackend},
 }
 
 // listed are the served namespaces whose block is a list. extra gives it inside a

@@ -90,6 +90,7 @@ type Backend struct {
 	Martian *Modifier       // modifier/martian; nil: none
 	Client  *HTTPClient     // backend/http/client; nil: as the service has it
 	GraphQL *GraphQL        // backend/graphql; nil: none
+	Cache   *Cache          // qos/http-cache; nil: none
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/modify/cache"
 )
 
 // Calls puts what looks into, or changes, the calls of b around its transport, in
@@ -19,6 +20,41 @@ func Calls(b *config.Backend, next http.RoundTripper) http.RoundTripper {
 		next = &celCalls{expressions: newExpressions(b.Checks), next: next}
 	}
 	return next
+}
+
+// Caches are the caches of a service's backends.
+type Caches struct{ shared *cache.Store } // nil: nobody shares one
+
+// NewCaches makes what the backends of s share.
+func NewCaches(s *config.Service) *Caches {
+	var items, bytes int
+	for i := range s.Endpoints {
+		for j := range s.Endpoints[i].Backends {
+			c := s.Endpoints[i].Backends[j].Cache
+			if c == nil || !c.Shared {
+				continue
+			}
+			bytes = max(bytes, c.MaxSize)
+			if items = max(items, c.MaxItems); c.MaxItems == 0 {
+				items = 1<<31 - 1 // one asks for any number
+			}
+		}
+	}
+	if bytes == 0 {
+		return &Caches{}
+	}
+	return &Caches{shared: cache.NewStore(items, bytes)}
+}
+
+// Before puts b's cache before next; next itself when it has none.
+func (c *Caches) Before(b *config.Backend, next http.RoundTripper) http.RoundTripper {
+	switch {
+	case b.Cache == nil:
+		return next
+	case b.Cache.Shared:
+		return cache.New(c.shared, next)
+	}
+	return cache.New(cache.NewStore(b.Cache.MaxItems, b.Cache.MaxSize), next)
 }
 
 // Questions makes b's calls ones of GraphQL, before everything else sees them; next
