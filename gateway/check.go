@@ -1,11 +1,15 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 
+	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/modify"
+	"github.com/gatemeter/gatemeter/gateway/modify/script"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 	"github.com/gatemeter/gatemeter/gateway/route"
 	"github.com/gatemeter/gatemeter/moesif"
@@ -17,9 +21,10 @@ func (g *Gateway) newChecks(e *config.Endpoint, names []string, o *pipe.Options)
 	return asGuards(o, append(checks, modify.NewKeep(e, names)...)...)
 }
 
-// newTokenChecks compiles what looks into the claims of e's validated tokens.
+// newTokenChecks compiles what looks into the claims of e's validated tokens, and
+// the script that runs after that.
 func (g *Gateway) newTokenChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
-	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o)))
+	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o)), modify.NewLua(e, names, g.logger))
 }
 
 func (g *Gateway) seen(o *pipe.Options) modify.Seen {
@@ -63,15 +68,30 @@ func (c *check) Admit(w http.ResponseWriter, r *http.Request, values []string) (
 		w.WriteHeader(refusal.Status)
 		return nil, false
 	}
-	pipe.SetHeaders(w.Header(), c.version)
-	if !c.message {
+	if !refusal.Said {
+		pipe.SetHeaders(w.Header(), c.version)
+	}
+	if !c.message && !refusal.Said {
 		w.WriteHeader(refusal.Status)
 		return nil, false
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Type", cmp.Or(refusal.ContentType, "text/plain; charset=utf-8"))
 	w.WriteHeader(refusal.Status)
 	_, _ = w.Write([]byte(refusal.Text)) // the client may have gone
 	return nil, false
 }
 
 var _ guard = (*check)(nil)
+
+// saysErrors makes what a backend's script says by custom_error the endpoint's answer.
+type saysErrors struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (s saysErrors) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := s.next.RoundTrip(r)
+	var said *script.Error
+	if errors.As(err, &said) {
+		return nil, &backend.AnswerError{Code: said.Status, ContentType: said.ContentType, Body: said.Text}
+	}
+	return resp, err
+}

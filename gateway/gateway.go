@@ -108,7 +108,10 @@ func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundT
 	if own != nil {
 		g.own, next = append(g.own, own), own
 	}
-	next = modify.Calls(b, g.caches.Before(b, next))
+	next = modify.Calls(b, g.caches.Before(b, next), g.logger)
+	if b.Lua != nil {
+		next = saysErrors{next}
+	}
 	return modify.Questions(b, next), nil
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"maps"
-	"os"
 	"slices"
 )
 
@@ -55,12 +54,7 @@ func (b *block) graphQL(e *Endpoint) *GraphQL {
 }
 
 func (b *block) queryFile(path string) string {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxQueryFile {
-		b.problem(b.at("query_path"), "the file has %d bytes: at most %d are allowed", info.Size(), maxQueryFile)
-		return ""
-	}
-	text, err := os.ReadFile(path)
+	text, err := smallFile(path, maxQueryFile)
 	if err != nil {
 		b.problem(b.at("query_path"), "%v", err)
 	}

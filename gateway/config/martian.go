@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/textproto"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -233,16 +232,8 @@ func (b *block) modifierFile(m *Modifier) {
 	if path == "" {
 		return
 	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-	case info.Size() > maxModifierFile:
-		b.problem(b.at("path"), "the file has %d bytes: at most %d are allowed", info.Size(), maxModifierFile)
-		return
-	default:
-		m.Body, err = os.ReadFile(path)
-	}
-	if err != nil {
+	var err error
+	if m.Body, err = smallFile(path, maxModifierFile); err != nil {
 		b.problem(b.at("path"), "%v", err)
 	}
 }

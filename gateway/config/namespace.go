@@ -30,6 +30,8 @@ var served = map[string][]level{
 	"backend/http/client":    {atBackend},
 	"backend/graphql":        {atBackend},
 	"qos/http-cache":         {atBackend},
+	"modifier/lua-endpoint":  {atEndpoint, atService},
+	"modifier/lua-backend":   {atBackend},
 }
 
 // listed are the served namespaces whose block is a list. extra gives it inside a

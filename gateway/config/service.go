@@ -68,6 +68,7 @@ type Endpoint struct {
 
 	BodySchema          *jsonschema.Schema // validation/json-schema; nil: any body
 	Checks, TokenChecks []*policy.Check    // validation/cel: about the request, about its token
+	Lua                 *Script            // modifier/lua-endpoint; nil: none
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -91,6 +92,7 @@ type Backend struct {
 	Client  *HTTPClient     // backend/http/client; nil: as the service has it
 	GraphQL *GraphQL        // backend/graphql; nil: none
 	Cache   *Cache          // qos/http-cache; nil: none
+	Lua     *Script         // modifier/lua-backend; nil: none
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).

@@ -19,4 +19,7 @@ type Refusal struct {
 	Reason string // for the exchange: one of moesif's
 	// Bare leaves out X-Krakend and the text: the answer is not the endpoint's.
 	Bare bool
+	// Said leaves out X-Krakend only: the text, of ContentType, is the answer.
+	Said        bool
+	ContentType string // "": text/plain
 }
