@@ -9,26 +9,22 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/moesif"
 )
 
 // runFile starts a gateway with a krakend.json; HOST in it stands for host.
 func runFile(t testing.TB, host, file string) *running {
 	t.Helper()
+	return run(t, serviceOfFile(t, host, file))
+}
+
+func serviceOfFile(t testing.TB, host, file string) *config.Service {
+	t.Helper()
 	s, err := config.Parse("krakend.json", []byte(strings.ReplaceAll(file, "HOST", host)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run(t, s)
-}
-
-// refusedFile is the error of a krakend.json that must not start.
-func refusedFile(t testing.TB, file string) string {
-	t.Helper()
-	if _, err := config.Parse("krakend.json", []byte(file), nil); err != nil {
-		return err.Error()
-	}
-	t.Fatal("the file is accepted")
-	return ""
+	return s
 }
 
 const schemaFile = `{"version": 3, "host": ["HOST"], "timeout": "10s",
@@ -115,18 +111,47 @@ func TestABodyToValidateIsBoundedInSizeAndTime(t *testing.T) {
 		}
 	}
 
-	conn, err := net.DialTimeout("tcp", g.Addr(), patience)
-	if err != nil {
-		t.Fatal(err)
+	metered := serviceOfFile(t, "http://127.0.0.1:1", strings.ReplaceAll(schemaFile, "MESSAGES", "false"))
+	metered.Moesif = newCollector(t).config()
+	for _, g := range []*running{g, run(t, metered)} {
+		conn, err := net.DialTimeout("tcp", g.Addr(), patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		if _, err := io.WriteString(conn, "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn) // the gateway closes it
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
+			t.Errorf("got %q, %v", answer, err)
+		}
 	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(conn, "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := io.ReadAll(conn) // the gateway closes it
-	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
-		t.Errorf("got %q, %v", answer, err)
+}
+
+// What a check refuses is an event that says so.
+func TestWhatChecksRefuseIsReported(t *testing.T) {
+	c := newCollector(t)
+	s := serviceOfFile(t, "http://127.0.0.1:1", `{"version": 3, "host": ["HOST"], "endpoints": [
+		{"endpoint": "/schema", "method": "POST", "backend": [{"url_pattern": "/"}], "extra_config": {"validation/json-schema": {"type": "object"}}},
+		{"endpoint": "/cel", "method": "POST", "backend": [{"url_pattern": "/"}], "extra_config": {"validation/cel": [{"check_expr": "req_method == 'GET'"}]}},
+		{"endpoint": "/lua", "method": "POST", "backend": [{"url_pattern": "/"}], "extra_config": {"modifier/lua-endpoint": {"pre": "custom_error('no', 401)"}}}]}`)
+	s.Moesif = c.config()
+	g := run(t, s)
+	for path, want := range map[string]struct {
+		refused, user string
+		status        int
+	}{
+		"/schema": {moesif.BadRequest, "ann", 400},
+		"/cel":    {moesif.Forbidden, "ann", 500},
+		"/lua":    {moesif.Unauthenticated, "", 401},
+	} {
+		g.send(t, "POST "+path, "[]", "Authorization: Basic YW5uOng=")
+		got := heard(t, c.events, "the event of "+path)
+		if m := got.Metadata.Gatemeter; m.Route != path || m.Refused != want.refused || got.UserID != want.user || got.Response.Status != want.status || string(got.Response.Body) == "" && want.status == 401 {
+			t.Errorf("%s: got %+v", path, got)
+		}
 	}
 }
 

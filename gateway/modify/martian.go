@@ -26,7 +26,7 @@ type martian struct {
 }
 
 func newMartian(m *config.Modifier, next http.RoundTripper) *martian {
-	return &martian{request: onRequest(m), response: onResponse(m), next: next}
+	return &martian{request: onRequest(m), response: onResponse(m), next: next} //nolint:bodyclose // it changes answers, whoever reads them closes them
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -127,9 +127,9 @@ func onResponse(m *config.Modifier) func(*http.Response) {
 			r.StatusCode, r.Status = m.Status, strconv.Itoa(m.Status)+" "+http.StatusText(m.Status)
 		}
 	case "fifo.Group":
-		return inTurn(m.Modifiers, onResponse)
+		return inTurn(m.Modifiers, onResponse) //nolint:bodyclose // as above
 	}
-	then, otherwise := onResponse(m.Then), onResponse(m.Else)
+	then, otherwise := onResponse(m.Then), onResponse(m.Else) //nolint:bodyclose // as above
 	return func(r *http.Response) {
 		if matches(m, r.Header, r.Request.URL) {
 			call(then, r)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,6 +68,9 @@ func (c *schemaCheck) problem(body []byte) string {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return "the body is not JSON: something follows its end"
 	}
+	if extreme(document) {
+		return "the body holds a number that is out of range"
+	}
 	err := c.schema.Validate(document)
 	if err == nil {
 		return ""
@@ -79,6 +84,36 @@ func (c *schemaCheck) problem(body []byte) string {
 		lines = append(lines, f.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Bounds on a number, whose value is computed exactly: a short one with a large
+// exponent is a long computation.
+const (
+	maxDigits   = 1000
+	maxExponent = 1000 // a double has 308
+)
+
+// extreme reports whether v holds a number beyond the bounds.
+func extreme(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, member := range v {
+			if extreme(member) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, extreme)
+	case json.Number:
+		if len(v) > maxDigits {
+			return true
+		}
+		if e := strings.IndexAny(string(v), "eE"); e >= 0 {
+			exponent, err := strconv.Atoi(string(v[e+1:]))
+			return err != nil || exponent > maxExponent || exponent < -maxExponent
+		}
+	}
+	return false
 }
 
 var _ Check = (*schemaCheck)(nil)
