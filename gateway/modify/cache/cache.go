@@ -23,8 +23,8 @@ func New(store *Store, next http.RoundTripper) *Transport {
 
 var _ http.RoundTripper = (*Transport)(nil)
 
-// RoundTrip implements http.RoundTripper. Requests with conditions or for a range
-// of their own pass by the store.
+// RoundTrip implements http.RoundTripper. Requests with conditions of their own,
+// or for a range or another protocol, pass by the store.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -53,12 +53,15 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.validate(r, stored, judged, who, asked)
 }
 
-// keyOf is the method and the address of r.
-func keyOf(r *http.Request) string { return r.Method + " " + r.URL.String() }
+// keyOf is the method and the address of r, and its Host where that is another.
+func keyOf(r *http.Request) string { return r.Method + addressOf(r) }
 
-// conditional reports whether a request brings conditions, or asks for a range.
+func addressOf(r *http.Request) string { return " " + r.URL.String() + " " + r.Host }
+
+// conditional reports whether a request brings conditions, or asks for a range or
+// another protocol.
 func conditional(h http.Header) bool {
-	for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range"} {
+	for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range", "Upgrade"} {
 		if len(h[name]) > 0 {
 			return true
 		}
@@ -76,9 +79,9 @@ func (t *Transport) change(r *http.Request) (*http.Response, error) {
 	switch r.Method {
 	case http.MethodOptions, http.MethodTrace, http.MethodConnect:
 	default:
-		address := r.URL.String()
-		t.store.forget(http.MethodGet + " " + address)
-		t.store.forget(http.MethodHead + " " + address)
+		address := addressOf(r)
+		t.store.forget(http.MethodGet + address)
+		t.store.forget(http.MethodHead + address)
 	}
 	return resp, nil
 }

@@ -59,6 +59,10 @@ func ask(t *testing.T, transport http.RoundTripper, request string, header ...st
 	}
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
+		if name == "Host" {
+			r.Host = value
+			continue
+		}
 		r.Header.Add(name, value)
 	}
 	resp, err := transport.RoundTrip(r)
@@ -127,6 +131,8 @@ func TestAnAnswerIsGivenAgainWhereRFC9111Allows(t *testing.T) {
 		"asked max-stale, over":         {answer: []string{maxAge}, after: 70 * time.Second, second: []string{"Cache-Control: max-stale=10"}},
 		"must-revalidate and max-stale": {answer: []string{maxAge, "Cache-Control: must-revalidate"}, after: 61 * time.Second, second: []string{"Cache-Control: max-stale"}},
 		"own conditions":                {answer: []string{maxAge}, second: []string{"If-None-Match: x"}},
+		"an upgrade":                    {answer: []string{maxAge}, second: []string{"Upgrade: websocket"}},
+		"other Host":                    {answer: []string{maxAge}, second: []string{"Host: other"}},
 		"a range":                       {answer: []string{maxAge}, second: []string{"Range: bytes=0-1"}},
 
 		// A gateway asks for many: private means private to a credential.
