@@ -11,7 +11,7 @@ import (
 	"github.com/gatemeter/gatemeter/policy"
 )
 
-func checksOf(t *testing.T, expressions ...string) []*policy.Check {
+func checksOf(t testing.TB, expressions ...string) []*policy.Check {
 	t.Helper()
 	var list []*policy.Check
 	for _, expression := range expressions {
