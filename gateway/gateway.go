@@ -19,6 +19,7 @@ import (
 	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/modify"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 	"github.com/gatemeter/gatemeter/gateway/security"
 	"github.com/gatemeter/gatemeter/gateway/telemetry"
@@ -43,7 +44,9 @@ type Gateway struct {
 	logger      *slog.Logger
 	transport   *backend.Transport
 	limits      *limits
+	own         []*backend.Transport // of backends that don't use the shared one
 	tunnels     *pipe.Tunnels
+	caches      *modify.Caches
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
 	integration *moesif.Integration // nil: the block is not there
@@ -63,12 +66,16 @@ type Gateway struct {
 
 // New builds the gateway of s, which it keeps. It starts the integration but does
 // not listen yet. The error names the key that this build can't serve.
-func New(s *config.Service, o Options) (*Gateway, error) {
-	g := &Gateway{service: s, logger: o.Logger, tunnels: &pipe.Tunnels{}}
+func New(s *config.Service, o Options) (made *Gateway, err error) {
+	g := &Gateway{service: s, logger: o.Logger, tunnels: &pipe.Tunnels{}, caches: modify.NewCaches(s)}
 	if g.logger == nil {
 		g.logger = telemetry.Logger(s.Logging, os.Stdout)
 	}
-	var err error
+	defer func() {
+		if err != nil {
+			g.letGo()
+		}
+	}()
 	if g.server, err = g.newServer(); err != nil {
 		return nil, err
 	}
@@ -135,7 +142,22 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 // around compiles what stands between a backend and its transport, the outermost
 // last.
 func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error) {
-	return g.limits.around(b, g.auth.WithToken(b, g.transport, next))
+	own, err := backend.NewOwnTransport(g.service, b.Client)
+	if err != nil {
+		return nil, fmt.Errorf("extra_config.backend/http/client.%w", err)
+	}
+	if own != nil {
+		g.own, next = append(g.own, own), own
+	}
+	next = g.auth.WithToken(b, g.transport, next)
+	next = modify.Calls(b, g.caches.Before(b, next), g.logger)
+	if next, err = g.limits.around(b, next); err != nil {
+		return nil, err
+	}
+	if b.Lua != nil {
+		next = saysErrors{next}
+	}
+	return modify.Questions(b, next), nil
 }
 
 // books reads the integration's, where there is one.
@@ -163,10 +185,25 @@ func (g *Gateway) release(ctx context.Context) error {
 	if g.access != nil {
 		g.access.Close()
 	}
-	g.auth.Close()
-	g.transport.CloseIdleConnections()
-	g.limits.close()
+	g.letGo()
 	return err
+}
+
+// letGo ends what works beside the requests, and closes the connections that are
+// not in use. It is for a gateway that was made in part as well.
+func (g *Gateway) letGo() {
+	if g.auth != nil {
+		g.auth.Close()
+	}
+	if g.limits != nil {
+		g.limits.close()
+	}
+	if g.transport != nil {
+		g.own = append(g.own, g.transport)
+	}
+	for _, t := range g.own {
+		t.CloseIdleConnections()
+	}
 }
 
 // Run listens, serves until ctx ends, and then lets what has begun finish, within

@@ -74,6 +74,8 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
+		guards.identify = append(guards.identify, g.newTokenChecks(e, pattern.Names, o)...)
+		guards.check = append(guards.check, g.newChecks(e, pattern.Names, o)...)
 		p, err := pipe.New(e, pattern.Names, o)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
@@ -172,6 +174,9 @@ func (h *handler) serve(a *answer, r *http.Request) {
 			pipe.BadRequest(a, problem)
 			return
 		}
+	}
+	if r, ok = admit(e.guards.check, a, r, params.Values); !ok {
+		return
 	}
 	e.pipe.Serve(a, r, params.Values)
 }

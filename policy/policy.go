@@ -25,20 +25,34 @@ const (
 // an error that shows where. The predicate fails on what only shows at run time:
 // an absent map key, or more work than is allowed.
 func Compile(expression string) (moesif.Predicate, error) {
-	if len(expression) > maxLength {
-		return nil, fmt.Errorf("the expression has %d bytes: at most %d are allowed", len(expression), maxLength)
-	}
-	env, err := environment()
+	env, ast, err := parse(expression)
 	if err != nil {
 		return nil, err
-	}
-	ast, issues := env.Compile(expression)
-	if issues.Err() != nil {
-		return nil, explain(env, issues)
 	}
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("the expression gives %s: it must give true or false", cel.FormatCELType(t))
 	}
+	return predicate(env, ast)
+}
+
+// parse reads an expression and checks its types.
+func parse(expression string) (*cel.Env, *cel.Ast, error) {
+	if len(expression) > maxLength {
+		return nil, nil, fmt.Errorf("the expression has %d bytes: at most %d are allowed", len(expression), maxLength)
+	}
+	env, err := environment()
+	if err != nil {
+		return nil, nil, err
+	}
+	ast, issues := env.Compile(expression)
+	if issues.Err() != nil {
+		return nil, nil, explain(env, issues)
+	}
+	return env, ast, nil
+}
+
+// predicate makes a program of ast. What is not true is false, whatever its type.
+func predicate(env *cel.Env, ast *cel.Ast) (moesif.Predicate, error) {
 	// To optimize is to compile constant regexps once, not at each evaluation.
 	program, err := env.Program(ast, append(limit(env, ast), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {

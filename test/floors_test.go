@@ -38,6 +38,7 @@ var floors = []struct {
 	{"gateway/security", []string{"moesif", "gateway/config"}},
 	{"gateway/limit", []string{"moesif", "policy", "gateway/config"}},
 	{"gateway/auth", []string{"moesif", "gateway/config"}},
+	{"gateway/modify", []string{"moesif", "policy", "gateway/config"}},
 	{"gateway/backend", []string{"gateway/config", "moesif/scan"}},
 	{"gateway/pipe", []string{"moesif", "policy", "gateway/config", "gateway/backend"}},
 	{"gateway/audit", []string{"gateway/config"}},

@@ -24,6 +24,7 @@ type Backend struct {
 	decode    decoder         // nil takes any answer
 	status    statusRule
 	raw       bool // see KeepRaw
+	stays     bool // redirects are not followed
 }
 
 // Call is what the endpoint asks of a backend.
@@ -48,6 +49,7 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 		headers:   set(b.InputHeaders),
 		queries:   set(b.InputQueryStrings),
 		status:    newStatusRule(b),
+		stays:     b.Client != nil && b.Client.NoRedirect,
 	}
 	if c.method == "" {
 		c.method = http.MethodGet
@@ -99,7 +101,7 @@ func (b *Backend) Do(ctx context.Context, c *Call) (*http.Response, error) {
 	if err != nil {
 		return nil, failure(ctx, req, err)
 	}
-	if resp.StatusCode < 300 || resp.StatusCode >= 400 || resp.Header.Get("Location") == "" {
+	if b.stays || resp.StatusCode < 300 || resp.StatusCode >= 400 || resp.Header.Get("Location") == "" {
 		return resp, nil
 	}
 	follower := http.Client{Transport: &primed{first: resp, next: b.transport}}
@@ -190,10 +192,14 @@ func (b *Backend) encode(query url.Values) string {
 	return query.Encode()
 }
 
-// failure is err as http.Client would tell it, or why ctx ended.
+// failure is err as http.Client would tell it, or why ctx ended. What stands around
+// the transport and refuses the call itself, with a method Plain, has its own words.
 func failure(ctx context.Context, req *http.Request, err error) error {
 	if ended := context.Cause(ctx); ended != nil {
 		return ended
+	}
+	if _, plain := err.(interface{ Plain() }); plain { //nolint:errorlint // ours, never wrapped
+		return err
 	}
 	return &url.Error{Op: req.Method[:1] + strings.ToLower(req.Method[1:]), URL: req.URL.Redacted(), Err: err}
 }

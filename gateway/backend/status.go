@@ -35,6 +35,9 @@ type AnswerError struct {
 // Error implements error.
 func (e *AnswerError) Error() string { return e.Body }
 
+// Plain says that the text is the whole message.
+func (*AnswerError) Plain() {}
+
 // details is what return_error_details puts in the data, under error_<alias>.
 type details struct {
 	Code     int    `json:"http_status_code"`

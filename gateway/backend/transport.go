@@ -88,6 +88,13 @@ func TLSConfig(c *config.ClientTLS) (*tls.Config, error) {
 		// The operator's own word, in allow_insecure_connections.
 		InsecureSkipVerify: c.AllowInsecureConnections,
 	}
+	for i, pair := range c.Certs {
+		cert, err := tls.LoadX509KeyPair(pair.PublicKey, pair.PrivateKey)
+		if err != nil {
+			return nil, fmt.Errorf("client_tls.client_certs[%d]: %w", i, err)
+		}
+		t.Certificates = append(t.Certificates, cert)
+	}
 	if len(c.CACerts) == 0 && !c.DisableSystemCAPool {
 		return t, nil
 	}

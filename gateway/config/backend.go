@@ -101,6 +101,7 @@ func (b *block) backendExtra(e *Endpoint, out *Backend) {
 	extra := b.extra(atBackend)
 	out.Limits = backendLimits(extra, e)
 	out.ClientCredentials = extra["auth/client-credentials"].clientCredentials()
+	b.backendModify(extra, e, out)
 	if o := extra["backend/http"]; o != nil {
 		out.ReturnErrorCode = o.flag("return_error_code")
 		out.ErrorDetails = o.text("return_error_details")

@@ -89,6 +89,7 @@ func (b *block) endpointExtra(s *Service, e *Endpoint) {
 	e.Validator = extra["auth/validator"].validator(s.sharedKeyCache)
 	e.APIKeys = extra["auth/api-keys"].keyAccess(s)
 	e.Basic = extra["auth/basic"].basic(s.basic)
+	b.endpointModify(extra, e)
 	proxy := extra["proxy"]
 	if proxy == nil {
 		return

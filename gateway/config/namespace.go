@@ -42,7 +42,19 @@ var served = map[string][]level{
 	"auth/basic":     {atEndpoint, atService},
 
 	"auth/client-credentials": {atBackend},
+	"validation/json-schema":  {atEndpoint},
+	"validation/cel":          {atEndpoint, atBackend},
+	"modifier/martian":        {atBackend},
+	"backend/http/client":     {atBackend},
+	"backend/graphql":         {atBackend},
+	"qos/http-cache":          {atBackend},
+	"modifier/lua-endpoint":   {atEndpoint, atService},
+	"modifier/lua-backend":    {atBackend},
 }
+
+// listed are the served namespaces whose block is a list. extra gives it inside a
+// block of one key.
+var listed = []string{"validation/cel"}
 
 // refused says what would be lost, by namespace or by family, if a file were
 // served without it.
@@ -189,7 +201,9 @@ func (b *block) extra(at level) map[string]*block {
 			if !known {
 				config.warn(path, "KrakenD does not read this spelling of %s; gatemeter does", short)
 			}
-			if o := config.objectAt(path, v); o != nil {
+			if slices.Contains(listed, short) {
+				out[short] = newBlock(config.findings, config.path, map[string]any{written: v})
+			} else if o := config.objectAt(path, v); o != nil {
 				out[short] = o
 			}
 		case isServed:

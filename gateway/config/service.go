@@ -6,7 +6,10 @@ package config
 import (
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/gatemeter/gatemeter/moesif"
+	"github.com/gatemeter/gatemeter/policy"
 )
 
 // Service is a whole configuration file (KrakenD v3, 1.2). Durations of 0 mean
@@ -83,6 +86,10 @@ type Endpoint struct {
 	Basic             *Basic         // nil: no password is asked for
 
 	Limits Limits
+
+	BodySchema          *jsonschema.Schema // validation/json-schema; nil: any body
+	Checks, TokenChecks []*policy.Check    // validation/cel: about the request, about its token
+	Lua                 *Script            // modifier/lua-endpoint; nil: none
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -103,6 +110,13 @@ type Backend struct {
 	ClientCredentials *ClientCredentials // nil: the gateway shows no token
 
 	Limits Limits
+
+	Checks  []*policy.Check // validation/cel
+	Martian *Modifier       // modifier/martian; nil: none
+	Client  *HTTPClient     // backend/http/client; nil: as the service has it
+	GraphQL *GraphQL        // backend/graphql; nil: none
+	Cache   *Cache          // qos/http-cache; nil: none
+	Lua     *Script         // modifier/lua-backend; nil: none
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).
@@ -144,9 +158,10 @@ type TLS struct {
 // KeyPair names the files of a certificate and its key.
 type KeyPair struct{ PublicKey, PrivateKey string }
 
-// ClientTLS is client_tls: TLS towards every backend.
+// ClientTLS is client_tls: TLS towards every backend, or towards one.
 type ClientTLS struct {
 	AllowInsecureConnections bool
+	Certs                    []KeyPair // client_certs
 	CACerts                  []string
 	DisableSystemCAPool      bool
 }

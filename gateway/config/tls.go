@@ -75,20 +75,32 @@ func (b *block) clientTLS() ClientTLS {
 	if o == nil {
 		return c
 	}
-	if o.flag("allow_insecure_connections") {
+	o.clientTLSInto(&c)
+	return c
+}
+
+// clientTLSInto reads the keys of client_tls, of the service or of one backend.
+func (b *block) clientTLSInto(c *ClientTLS) {
+	if b.flag("allow_insecure_connections") {
 		c.AllowInsecureConnections = true
 	}
-	c.CACerts = o.texts("ca_certs")
-	c.DisableSystemCAPool = o.flag("disable_system_ca_pool")
-	o.refuse("client_certs", "backends would see no client certificate")
-	o.refuse("cipher_suites", "other ciphers would be allowed")
-	o.refuse("curve_preferences", "other curves would be allowed")
-	if v := o.text("min_version"); v != "" && v != "TLS12" {
-		b.problem(o.at("min_version"), "not supported yet: TLS12 is the oldest version towards backends (got %s)", show(v))
+	c.CACerts = b.texts("ca_certs")
+	c.DisableSystemCAPool = b.flag("disable_system_ca_pool")
+	for k := range b.objects("client_certs") {
+		pair := KeyPair{PublicKey: k.text("certificate"), PrivateKey: k.text("private_key")}
+		if pair.PublicKey == "" || pair.PrivateKey == "" {
+			b.problem(k.path, "must name the files of a certificate and of its private_key (PEM)")
+		}
+		c.Certs = append(c.Certs, pair)
+		k.close(nil)
 	}
-	if v := o.text("max_version"); v != "" && v != "TLS13" {
-		b.problem(o.at("max_version"), "not supported yet: TLS13 is the newest version towards backends (got %s)", show(v))
+	b.refuse("cipher_suites", "other ciphers would be allowed")
+	b.refuse("curve_preferences", "other curves would be allowed")
+	if v := b.text("min_version"); v != "" && v != "TLS12" {
+		b.problem(b.at("min_version"), "not supported yet: TLS12 is the oldest version towards backends (got %s)", show(v))
 	}
-	o.close(nil)
-	return c
+	if v := b.text("max_version"); v != "" && v != "TLS13" {
+		b.problem(b.at("max_version"), "not supported yet: TLS13 is the newest version towards backends (got %s)", show(v))
+	}
+	b.close(nil)
 }

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+
+	"github.com/gatemeter/gatemeter/gateway/auth"
+	"github.com/gatemeter/gatemeter/gateway/backend"
+	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/modify"
+	"github.com/gatemeter/gatemeter/gateway/modify/script"
+	"github.com/gatemeter/gatemeter/gateway/pipe"
+	"github.com/gatemeter/gatemeter/gateway/route"
+	"github.com/gatemeter/gatemeter/moesif"
+)
+
+// newChecks compiles what looks into e's requests; names are its parameters.
+func (g *Gateway) newChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
+	checks := []modify.Check{modify.NewCEL(e, names, g.seen(o)), modify.NewSchema(e)}
+	return asGuards(o, append(checks, modify.NewKeep(e, names)...)...)
+}
+
+// newTokenChecks compiles what looks into the claims of e's validated tokens, and
+// the script that runs after that.
+func (g *Gateway) newTokenChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
+	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o)), modify.NewLua(e, names, g.logger))
+}
+
+func (g *Gateway) seen(o *pipe.Options) modify.Seen {
+	path := func(r *http.Request) string { return r.URL.Path }
+	if g.service.Router.RemoveExtraSlash {
+		path = func(r *http.Request) string { return route.Clean(r.URL.Path) }
+	}
+	return modify.Seen{Client: o.Clients.IP, Path: path, Claims: auth.Claims}
+}
+
+func asGuards(o *pipe.Options, checks ...modify.Check) []guard {
+	var list []guard
+	for _, c := range checks {
+		if c != nil {
+			list = append(list, &check{look: c, version: pipe.VersionHeader(o), message: o.ReturnErrorMsg})
+		}
+	}
+	return list
+}
+
+// check answers for a modify.Check as the endpoint does: with X-Krakend, and with a
+// text only where router.return_error_msg is on (KrakenD v3, 1.8).
+type check struct {
+	look    modify.Check
+	version []string
+	message bool
+}
+
+// Admit implements guard.
+func (c *check) Admit(w http.ResponseWriter, r *http.Request, values []string) (*http.Request, bool) {
+	next, refusal := c.look.Look(w, r, values)
+	if refusal == nil {
+		return next, true
+	}
+	moesif.From(r.Context()).Refuse(refusal.Reason)
+	if refusal.Bare {
+		w.WriteHeader(refusal.Status)
+		return nil, false
+	}
+	if !refusal.Said {
+		pipe.SetHeaders(w.Header(), c.version)
+	}
+	if !c.message && !refusal.Said {
+		w.WriteHeader(refusal.Status)
+		return nil, false
+	}
+	w.Header().Set("Content-Type", cmp.Or(refusal.ContentType, "text/plain; charset=utf-8"))
+	w.WriteHeader(refusal.Status)
+	_, _ = w.Write([]byte(refusal.Text)) // the client may have gone
+	return nil, false
+}
+
+var _ guard = (*check)(nil)
+
+// saysErrors makes what a backend's script says by custom_error the endpoint's answer.
+type saysErrors struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (s saysErrors) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := s.next.RoundTrip(r)
+	var said *script.Error
+	if errors.As(err, &said) {
+		return nil, &backend.AnswerError{Code: said.Status, ContentType: said.ContentType, Body: said.Text}
+	}
+	return resp, err
+}

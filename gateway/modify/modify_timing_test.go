@@ -1,0 +1,53 @@
+package modify
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+)
+
+// BenchmarkLook is what each kind of check costs a request.
+func BenchmarkLook(b *testing.B) {
+	seen := Seen{Client: func(*http.Request) string { return "192.0.2.1" }, Path: func(r *http.Request) string { return r.URL.Path }}
+	tree, err := parse.Parse(strings.NewReader(`local c = ctx.load() c:headers("X-A", c:params("id"))`), "pre")
+	if err != nil {
+		b.Fatal(err)
+	}
+	pre, err := lua.Compile(tree, "pre")
+	if err != nil {
+		b.Fatal(err)
+	}
+	const body = `{"n":12,"e":1,"u":[1,2,3],"p":"aaa"}`
+	for name, c := range map[string]Check{
+		"cel path":   NewCEL(&config.Endpoint{Checks: checksOf(b, `req_method == 'POST' && req_path.startsWith('/a')`)}, []string{"id"}, seen),
+		"cel header": NewCEL(&config.Endpoint{Checks: checksOf(b, `hasHeader('X-Tenant')`), InputHeaders: []string{"X-Tenant"}}, []string{"id"}, seen),
+		"cel params": NewCEL(&config.Endpoint{Checks: checksOf(b, `int(req_params.Id) > 0`)}, []string{"id"}, seen),
+		"schema":     NewSchema(&config.Endpoint{BodySchema: schemaOf(b, numbers)}),
+		"lua":        NewLua(&config.Endpoint{Lua: &config.Script{Pre: pre}}, []string{"id"}, slog.New(slog.DiscardHandler)),
+	} {
+		if l, ok := c.(*luaCheck); ok {
+			l.patience = 1 << 40
+		}
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodPost, "/a/7", nil)
+			r.Header.Set("X-Tenant", "acme")
+			w := httptest.NewRecorder()
+			values := []string{"7"}
+			b.ReportAllocs()
+			for b.Loop() {
+				r.Body = io.NopCloser(strings.NewReader(body))
+				if _, refusal := c.Look(w, r, values); refusal != nil {
+					b.Fatal(refusal)
+				}
+			}
+		})
+	}
+}
