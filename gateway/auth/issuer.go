@@ -91,7 +91,7 @@ func (k *Keeper) issuer(c *config.Validator) (*issuer, error) {
 		transport.TLSClientConfig.RootCAs = pool
 	}
 	if pins := c.Pins; len(pins) > 0 {
-		transport.TLSClientConfig.VerifyConnection = func(s tls.ConnectionState) error { return pinned(s.PeerCertificates, pins) }
+		transport.TLSClientConfig.VerifyConnection = func(s tls.ConnectionState) error { return pinned(slices.Concat(s.VerifiedChains...), pins) }
 	}
 	i := &issuer{url: id.url, logger: k.logger, client: &http.Client{Transport: transport}}
 	i.fetches.keeper, i.fetches.run = k, i.get
@@ -102,7 +102,8 @@ func (k *Keeper) issuer(c *config.Validator) (*issuer, error) {
 	return i, nil
 }
 
-// pinned wants a public key of chain to be one of pins (RFC 7469, 2.6).
+// pinned wants a public key of a chain that was verified to be one of pins (RFC 7469,
+// 2.6): what else a server sends proves nothing.
 func pinned(chain []*x509.Certificate, pins [][]byte) error {
 	for _, cert := range chain {
 		sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
@@ -164,11 +165,10 @@ func (i *issuer) renewed(ctx context.Context, old *keyring, id string, cooldown 
 	if err := i.fetches.begin().wait(ctx); err != nil {
 		return old
 	}
-	ring := i.current.Load().keyring
-	if cooldown > 0 && ring == old {
+	if cooldown > 0 { // where the key was found nobody comes here for it again
 		i.missed(id, now.Add(cooldown))
 	}
-	return ring
+	return i.current.Load().keyring
 }
 
 // missed remembers until when a key is not asked for again.

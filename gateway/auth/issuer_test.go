@@ -3,12 +3,16 @@ package auth
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -278,6 +282,21 @@ func TestKeysComeOverTrustedTLSOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	pin, other := sha256.Sum256(issuer.Certificate().RawSubjectPublicKeyInfo), sha256.Sum256([]byte("another key"))
+	// A certificate that the server only sends along proves nothing.
+	along, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extra, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{}, along.Public(), along)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := x509.ParseCertificate(extra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentPin := sha256.Sum256(sent.RawSubjectPublicKeyInfo)
+	issuer.TLS.Certificates[0].Certificate = append(issuer.TLS.Certificates[0].Certificate, extra)
 	for _, tt := range []struct {
 		path, ca string
 		insecure bool
@@ -292,6 +311,7 @@ func TestKeysComeOverTrustedTLSOnly(t *testing.T) {
 		{"/away", ca, true, nil, nil, 200},
 		{"/keys", ca, false, [][]byte{other[:], pin[:]}, nil, 200},
 		{"/keys", ca, false, [][]byte{other[:]}, nil, 401},
+		{"/keys", ca, false, [][]byte{sentPin[:]}, nil, 401},
 		{"/keys", "", false, [][]byte{pin[:]}, nil, 401}, // a pin is asked for beside trust
 		{"/keys", ca, false, nil, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, 200},
 		{"/keys", ca, false, nil, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, 401}, // the server's key is another
