@@ -1,14 +1,15 @@
 package auth
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -73,32 +74,34 @@ func TestPasswordsOpen(t *testing.T) {
 }
 
 func TestGuessersTakeTurns(t *testing.T) {
-	g := passwords(t, &config.Basic{Users: map[string]string{"ann": bcryptOf(t, "secret")}}).(*Basic)
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			if got := statusOf(t, g, basicAuth("ann", "guess")); got != 401 {
-				t.Errorf("got %d", got)
-			}
-		})
-	}
-	all.Wait()
-	for range cap(g.keeper.turns) { // as if that many were being checked
-		g.keeper.turns <- struct{}{}
-	}
-	done := make(chan int)
-	go func() { done <- statusOf(t, g, basicAuth("ann", "secret")) }()
-	select {
-	case got := <-done:
-		t.Errorf("out of turn: got %d", got)
-	default:
-	}
-	for range cap(g.keeper.turns) {
+	hash := bcryptOf(t, "secret")
+	synctest.Test(t, func(t *testing.T) {
+		g := passwords(t, &config.Basic{Users: map[string]string{"ann": hash}}).(*Basic)
+		if got := statusOf(t, g, basicAuth("ann", "secret")); got != 200 {
+			t.Errorf("got %d", got)
+		}
+		for range cap(g.keeper.turns) { // as if that many were being checked
+			g.keeper.turns <- struct{}{}
+		}
+		done := make(chan int, 1)
+		go func() { done <- statusOf(t, g, basicAuth("ann", "guess")) }()
+		synctest.Wait()
+		if len(done) > 0 {
+			t.Error("a guess is checked out of turn")
+		}
+		if got := statusOf(t, g, basicAuth("ann", "secret")); got != 200 {
+			t.Errorf("who is known waits for no turn: got %d", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if g.right(ctx, "ann", "another guess") {
+			t.Error("a client that left was let in")
+		}
 		<-g.keeper.turns
-	}
-	if got := <-done; got != 200 {
-		t.Errorf("got %d", got)
-	}
+		if got := <-done; got != 401 {
+			t.Errorf("got %d", got)
+		}
+	})
 }
 
 func TestPasswordFilesAreChecked(t *testing.T) {

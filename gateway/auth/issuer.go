@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,9 +13,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
 const (
@@ -34,8 +39,9 @@ var errTooOld = errors.New("the issuer's keys are too old")
 
 // issuerID is what makes the keys of two validators the same.
 type issuerID struct {
-	url, ca  string
-	insecure bool
+	url, ca      string
+	suites, pins string
+	insecure     bool
 }
 
 // issuer gives the keys at an address.
@@ -59,13 +65,14 @@ type fetched struct {
 }
 
 // issuer is that of an address, one for all validators that ask for the same.
-func (k *Keeper) issuer(id issuerID) (*issuer, error) {
+func (k *Keeper) issuer(c *config.Validator) (*issuer, error) {
+	id := issuerID{c.JWKURL, c.JWKLocalCA, fmt.Sprint(c.CipherSuites), fmt.Sprint(c.Pins), c.Insecure}
 	if i := k.issuers[id]; i != nil {
 		return i, nil
 	}
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: c.CipherSuites},
 		TLSHandshakeTimeout:    fetchTimeout,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    1,
@@ -83,6 +90,9 @@ func (k *Keeper) issuer(id issuerID) (*issuer, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
+	if pins := c.Pins; len(pins) > 0 {
+		transport.TLSClientConfig.VerifyConnection = func(s tls.ConnectionState) error { return pinned(slices.Concat(s.VerifiedChains...), pins) }
+	}
 	i := &issuer{url: id.url, logger: k.logger, client: &http.Client{Transport: transport}}
 	i.fetches.keeper, i.fetches.run = k, i.get
 	if !id.insecure {
@@ -90,6 +100,18 @@ func (k *Keeper) issuer(id issuerID) (*issuer, error) {
 	}
 	k.issuers[id] = i
 	return i, nil
+}
+
+// pinned wants a public key of a chain that was verified to be one of pins (RFC 7469,
+// 2.6): what else a server sends proves nothing.
+func pinned(chain []*x509.Certificate, pins [][]byte) error {
+	for _, cert := range chain {
+		sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+		if slices.ContainsFunc(pins, func(pin []byte) bool { return bytes.Equal(pin, sum[:]) }) {
+			return nil
+		}
+	}
+	return errors.New("no certificate of the issuer is one of jwk_fingerprints")
 }
 
 // onlySecure keeps a redirect from leaving TLS.
@@ -143,11 +165,10 @@ func (i *issuer) renewed(ctx context.Context, old *keyring, id string, cooldown 
 	if err := i.fetches.begin().wait(ctx); err != nil {
 		return old
 	}
-	ring := i.current.Load().keyring
-	if cooldown > 0 && ring == old {
+	if cooldown > 0 { // where the key was found nobody comes here for it again
 		i.missed(id, now.Add(cooldown))
 	}
-	return ring
+	return i.current.Load().keyring
 }
 
 // missed remembers until when a key is not asked for again.

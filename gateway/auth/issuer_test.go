@@ -3,11 +3,16 @@ package auth
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -142,8 +147,7 @@ func TestUnknownKeysDoNotFloodTheIssuer(t *testing.T) {
 			t.Errorf("the cooldown is over: asked %d times", w.asked)
 		}
 		for i := range 3 * mostUnknown {
-			time.Sleep(time.Second)
-			statusOf(t, g, tokenOf("y"+strconv.Itoa(i)))
+			g.(*Validator).issuer.missed("y"+strconv.Itoa(i), time.Now().Add(time.Hour))
 		}
 		if n := len(g.(*Validator).issuer.unknown); n > mostUnknown {
 			t.Errorf("%d unknown keys are remembered", n)
@@ -270,25 +274,51 @@ func TestKeysComeOverTrustedTLSOnly(t *testing.T) {
 		_, _ = w.Write([]byte(*plain.keys.Load()))
 	}))
 	issuer.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	issuer.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	issuer.TLS = &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12} // suites count up to here
 	issuer.StartTLS()
 	t.Cleanup(issuer.Close)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issuer.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	pin, other := sha256.Sum256(issuer.Certificate().RawSubjectPublicKeyInfo), sha256.Sum256([]byte("another key"))
+	// A certificate that the server only sends along proves nothing.
+	along, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extra, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{}, along.Public(), along)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := x509.ParseCertificate(extra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentPin := sha256.Sum256(sent.RawSubjectPublicKeyInfo)
+	issuer.TLS.Certificates[0].Certificate = append(issuer.TLS.Certificates[0].Certificate, extra)
 	for _, tt := range []struct {
 		path, ca string
 		insecure bool
+		pins     [][]byte
+		suites   []uint16
 		want     int
 	}{
-		{"/keys", ca, false, 200},
-		{"/keys", "", false, 401},
-		{"/keys", "", true, 401}, // disable_jwk_security allows http, not any certificate
-		{"/away", ca, false, 401},
-		{"/away", ca, true, 200},
+		{"/keys", ca, false, nil, nil, 200},
+		{"/keys", "", false, nil, nil, 401},
+		{"/keys", "", true, nil, nil, 401}, // disable_jwk_security allows http, not any certificate
+		{"/away", ca, false, nil, nil, 401},
+		{"/away", ca, true, nil, nil, 200},
+		{"/keys", ca, false, [][]byte{other[:], pin[:]}, nil, 200},
+		{"/keys", ca, false, [][]byte{other[:]}, nil, 401},
+		{"/keys", ca, false, [][]byte{sentPin[:]}, nil, 401},
+		{"/keys", "", false, [][]byte{pin[:]}, nil, 401}, // a pin is asked for beside trust
+		{"/keys", ca, false, nil, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, 200},
+		{"/keys", ca, false, nil, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, 401}, // the server's key is another
 	} {
-		g := guardOf(t, keeperOf(t), trusting(issuer.URL+tt.path, "HS256", func(c *config.Validator) { c.JWKLocalCA, c.Insecure = tt.ca, tt.insecure }))
+		g := guardOf(t, keeperOf(t), trusting(issuer.URL+tt.path, "HS256", func(c *config.Validator) {
+			c.JWKLocalCA, c.Insecure, c.Pins, c.CipherSuites = tt.ca, tt.insecure, tt.pins, tt.suites
+		}))
 		if got := statusOf(t, g, "Authorization: "+signed(t, "HS256", key, `{}`)); got != tt.want {
 			t.Errorf("%+v: got %d", tt, got)
 		}

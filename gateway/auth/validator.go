@@ -36,15 +36,14 @@ func (k *Keeper) validator(c *config.Validator, name string) (*Validator, error)
 			return nil, fmt.Errorf(at+"jwk_local_path: %w", err)
 		}
 	case c.JWKURL != "":
-		if v.issuer, err = k.issuer(issuerID{c.JWKURL, c.JWKLocalCA, c.Insecure}); err != nil {
+		if v.issuer, err = k.issuer(c); err != nil {
 			return nil, fmt.Errorf(at+"%w", err)
 		}
 	default:
 		return nil, fmt.Errorf(at + "jwk_url: missing: without keys every call would be answered with 401")
 	}
-	v.kind = k.kind(fmt.Sprintf("%q", []any{
-		c.JWKLocalPath, c.JWKURL, c.JWKLocalCA, fmt.Sprint(c.Insecure), c.Alg, c.KeyStrategy, c.Issuer, c.Audience, c.Leeway.String(),
-	}))
+	// Where the keys are from is known by the ring that a token was verified with.
+	v.kind = k.kind(fmt.Sprintf("token %q", []any{c.Alg, c.KeyStrategy, c.Issuer, c.Audience, c.Leeway.String()}))
 	return v, nil
 }
 

@@ -12,9 +12,10 @@ import (
 func tokenCalled(name string) tokenID { return tokenID{sum: sha256.Sum256([]byte(name))} }
 
 func TestVerifiedTokensAreBounded(t *testing.T) {
+	const most = 4000
 	for name, size := range map[string]int{"by number": 10, "by bytes": mostVerifiedBytes / shards / 4} {
-		v := newVerified(mostVerified)
-		for i := range 3 * mostVerified {
+		v := newVerified(most)
+		for i := range 3 * most {
 			v.put(tokenCalled(strconv.Itoa(i)), &knownToken{until: time.Now().Add(time.Hour), bytes: size})
 		}
 		number, bytes := 0, 0
@@ -25,7 +26,7 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 				}
 			}
 		}
-		if number > mostVerified || bytes > mostVerifiedBytes || number < shards {
+		if number > most || bytes > mostVerifiedBytes || number < shards {
 			t.Errorf("%s: %d tokens, %d bytes", name, number, bytes)
 		}
 		huge := tokenCalled("huge")
@@ -37,10 +38,11 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 }
 
 func TestTokensThatComeOftenStay(t *testing.T) {
-	v := newVerified(mostVerified)
+	const most = 2000
+	v := newVerified(most)
 	often := tokenCalled("often")
 	v.put(often, &knownToken{until: time.Now().Add(time.Hour)})
-	for i := range 5 * mostVerified {
+	for i := range 5 * most {
 		v.put(tokenCalled(strconv.Itoa(i)), &knownToken{until: time.Now().Add(time.Hour)})
 		if v.get(often, time.Now()) == nil {
 			t.Fatalf("gone after %d others", i)

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
 	"net/textproto"
 	"net/url"
 	"strings"
@@ -13,6 +16,8 @@ type Validator struct {
 	JWKURL        string        // "" when JWKLocalPath is there
 	JWKLocalPath  string        // a file with a JWK set
 	JWKLocalCA    string        // a file with the certificates that JWKURL is trusted by; "" for the system's
+	CipherSuites  []uint16      // towards JWKURL, as crypto/tls numbers them; nil: Go's
+	Pins          [][]byte      // jwk_fingerprints: SHA-256 of public keys, one of which JWKURL's certificates have to hold; nil: not set
 	Insecure      bool          // disable_jwk_security: JWKURL may be http
 	CacheDuration time.Duration // how old keys may be; 0 without cache: every request downloads them
 	KeyCooldown   time.Duration // how long a key that was not found is not looked for again; 0: not set
@@ -98,10 +103,9 @@ func (b *block) validator(shared time.Duration) *Validator {
 		b.warn(b.at("scopes"), "has an effect only together with scopes_key, ignored")
 		v.Scopes, v.ScopesKey = nil, ""
 	}
+	v.CipherSuites, v.Pins = b.cipherSuites("cipher_suites"), b.pins("jwk_fingerprints")
 	b.keyAddress(v)
 	b.keyCache(v, shared)
-	b.refuse("cipher_suites", "other ciphers would be allowed towards the issuer")
-	b.refuse("jwk_fingerprints", "any certificate of the issuer would be trusted")
 	b.refuse("secret_url", "the keys in the file could not be decrypted")
 	b.refuse("cypher_key", "the keys in the file could not be decrypted")
 	b.close(nil)
@@ -131,6 +135,8 @@ func (b *block) keyAddress(v *Validator) {
 		b.problem(b.at("jwk_url"), "must be an address such as https://issuer.example/jwks.json (got %s)", show(v.JWKURL))
 	case u.Scheme == "http" && !v.Insecure:
 		b.problem(b.at("jwk_url"), "must begin with https://, or every call would be answered with 401 (set disable_jwk_security to allow http; got %s)", show(v.JWKURL))
+	case u.Scheme == "http" && len(v.Pins) > 0:
+		b.problem(b.at("jwk_fingerprints"), "nobody can be told by them over http:// (make jwk_url https://, or remove them)")
 	}
 }
 
@@ -207,4 +213,42 @@ func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 	})
+}
+
+// cipherSuites reads numbers of cipher suites; those that crypto/tls takes for weak are
+// the operator's own choice. They count up to TLS 1.2.
+func (b *block) cipherSuites(key string) (suites []uint16) {
+	v, path, ok := b.find(key)
+	if !ok {
+		return nil
+	}
+	list, _ := v.([]any)
+	if list == nil {
+		b.problem(path, "must be a list of cipher suites by their numbers (got %s)", show(v))
+	}
+	for i, e := range list {
+		n, isInt := asInt(e)
+		is := func(s *tls.CipherSuite) bool { return int64(s.ID) == n }
+		if !isInt || !slices.ContainsFunc(tls.CipherSuites(), is) && !slices.ContainsFunc(tls.InsecureCipherSuites(), is) {
+			b.problem(item(path, i), "must be the number of a cipher suite, such as 49195 for %s (got %s)", tls.CipherSuiteName(49195), show(e))
+			continue
+		}
+		suites = append(suites, uint16(n))
+	}
+	return suites
+}
+
+// pins reads fingerprints of public keys: what they are made of the reference does not
+// say, and RFC 7469 (2.4) is taken, the SHA-256 of the key's SubjectPublicKeyInfo in
+// base64.
+func (b *block) pins(key string) (pins [][]byte) {
+	for i, text := range b.texts(key) {
+		pin, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(pin) != sha256.Size {
+			b.problem(b.elementAt(key, i), "must be the SHA-256 of a public key in base64 (got %s)", show(text))
+			continue
+		}
+		pins = append(pins, pin)
+	}
+	return pins
 }
