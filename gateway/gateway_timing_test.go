@@ -54,6 +54,7 @@ func BenchmarkGateway(b *testing.B) {
 		"no-op":        benchHandler(b, noop("GET /user/{id}", "http://backend", "/u/{id}")),
 		"no-op all":    benchHandler(b, noop("GET /user/{id}", "http://backend", "/u/{id}", inputHeaders("*"), inputQuery("*"))),
 		"json":         benchHandler(b, object("GET /user/{id}", "http://backend", "/u/{id}")),
+		"merge of two": benchHandler(b, object("GET /user/{id}", "http://backend", "/u/{id}", also("/v/{id}"))),
 		"ReverseProxy": proxy,
 	} {
 		b.Run(name, func(b *testing.B) {

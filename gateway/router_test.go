@@ -120,7 +120,7 @@ func TestImpossibleConfigurationsAreRefusedByKey(t *testing.T) {
 		service config.Service
 		want    string
 	}{
-		{config.Service{Endpoints: []config.Endpoint{two}}, "endpoints[0].backend: 2 backends are not supported yet: leave one"},
+		{config.Service{Endpoints: []config.Endpoint{two}}, "endpoints[0].backend: a no-op endpoint has one backend (got 2)"},
 		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "http://h", "/{id}")}},
 			`endpoints[0].backend[0].url_pattern "/{id}": {id} is not a parameter of the endpoint`},
 		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "lb://h", "/")}},

@@ -28,7 +28,10 @@ type Backend struct {
 
 // Call is what the endpoint asks of a backend.
 type Call struct {
-	Values  []string    // of the endpoint's parameters, decoded
+	Values []string // of the endpoint's parameters, decoded
+	// Value finds what else a placeholder can stand for, by its name, decoded; nil
+	// when there is nothing else.
+	Value   func(name string) (value string, ok bool)
 	Header  http.Header // belongs to the call from now on
 	Query   url.Values
 	Body    io.ReadCloser // nil when there is none
@@ -66,7 +69,7 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 		}
 		c.hosts = append(c.hosts, h)
 		if c.target.fixed() {
-			u, err := c.target.url(&h, nil, "")
+			u, err := c.target.url(&h, &Call{}, "")
 			if err != nil {
 				return nil, err
 			}
@@ -163,7 +166,7 @@ func (b *Backend) address(c *Call) (*url.URL, error) {
 	}
 	query := b.encode(c.Query)
 	if b.fixed == nil {
-		return b.target.url(&b.hosts[i], c.Values, query)
+		return b.target.url(&b.hosts[i], c, query)
 	}
 	if query == "" {
 		return b.fixed[i], nil

@@ -68,8 +68,6 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 		b.problem(b.at("backend"), "missing: an endpoint needs a backend")
 	case len(backends) > 1 && e.OutputEncoding == "no-op":
 		b.problem(b.at("backend"), "a no-op endpoint has one backend (got %d)", len(backends))
-	case len(backends) > 1:
-		b.problem(b.at("backend"), "not supported yet: answers of several backends can't be merged (got %d; keep one, or leave this endpoint to KrakenD)", len(backends))
 	}
 	b.endpointExtra()
 	b.close(endpointAdvice)

@@ -2,16 +2,32 @@ package pipe
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/gatemeter/gatemeter/gateway/backend"
+	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
 // stream is the no-op pipe: bodies pass in both directions as they arrive, status
 // and headers as they are.
 type stream struct {
 	common
+	backend *backend.Backend
 	tunnels *Tunnels
+}
+
+func newStream(e *config.Endpoint, names []string, o *Options, c common) (*stream, error) {
+	if len(e.Backends) != 1 {
+		return nil, fmt.Errorf("backend: a no-op endpoint has one backend (got %d)", len(e.Backends))
+	}
+	called, err := newBackend(e, 0, names, o)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{common: c, backend: called, tunnels: o.Tunnels}, nil
 }
 
 // Serve implements Pipe.

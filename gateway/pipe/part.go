@@ -1,0 +1,48 @@
+package pipe
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/gatemeter/gatemeter/gateway/backend"
+)
+
+// source gives an endpoint's data. When there are both an answer and an error, the
+// answer is partial. The answer belongs to the caller, who may change its data.
+type source interface {
+	fetch(ctx context.Context, c *backend.Call) (*backend.Answer, error)
+}
+
+// part is one backend, with what its answers go through.
+type part struct {
+	backend *backend.Backend
+	shape   shape
+}
+
+// fetch implements source.
+func (p *part) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
+	answer, err := p.backend.Fetch(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if !answer.Failed {
+		answer.Data = p.shape.apply(answer.Data)
+	}
+	return answer, nil
+}
+
+// guarded is s.fetch on a goroutine of its own: a panic there would end the process,
+// so it becomes an error.
+func guarded(ctx context.Context, s source, c *backend.Call, logger *slog.Logger) (answer *backend.Answer, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			logger.Error("a backend's call panicked", "panic", problem, "stack", string(debug.Stack()))
+			answer, err = nil, fmt.Errorf("panic: %v", problem)
+		}
+	}()
+	return s.fetch(ctx, c)
+}
+
+var _ source = (*part)(nil)
