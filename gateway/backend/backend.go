@@ -24,6 +24,7 @@ type Backend struct {
 	decode    decoder         // nil takes any answer
 	status    statusRule
 	raw       bool // see KeepRaw
+	text      bool // see KeepText
 }
 
 // Call is what the endpoint asks of a backend.
@@ -155,7 +156,22 @@ func (b *Backend) request(ctx context.Context, c *Call) (*http.Request, error) {
 		ContentLength: c.Length,
 		Trailer:       c.Trailer,
 	}
+	if c.Value != nil {
+		ctx = context.WithValue(ctx, valueKey{}, c.Value)
+	}
 	return req.WithContext(ctx), nil
+}
+
+type valueKey struct{}
+
+// Value finds what a call has beside the endpoint's parameters, by its name, for
+// whatever stands around the transport: ctx is the request's. In a sequence that is
+// resp0_a.b and resp0 (KrakenD v3, 1.7: sequential_propagated_params).
+func Value(ctx context.Context, name string) (value string, ok bool) {
+	if find, is := ctx.Value(valueKey{}).(func(string) (string, bool)); is {
+		return find(name)
+	}
+	return "", false
 }
 
 // address picks one of several hosts at random: nothing is shared between requests.

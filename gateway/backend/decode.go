@@ -21,6 +21,9 @@ type Answer struct {
 	Failed bool           // Data tells of an error instead (return_error_details)
 	Raw    []byte         // not nil: stands for Data, a JSON object that is not empty; until Release
 	buffer *bytes.Buffer  // of Raw
+
+	Text    string // the body that no-op does not decode, see KeepText
+	HasText bool
 }
 
 // Release gives the memory of Raw back.
@@ -34,6 +37,10 @@ func (a *Answer) Release() {
 // KeepRaw makes Fetch return JSON objects as they came, for whoever hands them on
 // unchanged. To be called before the first Fetch.
 func (b *Backend) KeepRaw() { b.raw = true }
+
+// KeepText makes Fetch of a no-op backend return the body, up to 1 MiB, as text. To be
+// called before the first Fetch.
+func (b *Backend) KeepText() { b.text = true }
 
 // decoder makes data of a whole body. A nil decoder takes any answer, whatever its
 // status, and leaves the body unread.
@@ -62,6 +69,9 @@ func newDecoder(encoding string, isCollection bool) (decoder, error) {
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const maxPooled = 1 << 20
+
+// maxText bounds, in bytes, what KeepText keeps.
+const maxText = 1 << 20
 
 // Fetch sends the call and decodes the answer. The errors are those of Do, of
 // reading and decoding, *StatusError and *AnswerError.
@@ -93,7 +103,16 @@ func (b *Backend) release(resp *http.Response) {
 
 func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	if b.decode == nil {
-		return &Answer{Data: map[string]any{}}, nil
+		answer := &Answer{Data: map[string]any{}, HasText: b.text}
+		if !b.text {
+			return answer, nil
+		}
+		text, err := io.ReadAll(io.LimitReader(body, maxText))
+		if err != nil {
+			return nil, fmt.Errorf("reading the body: %w", err)
+		}
+		answer.Text = string(text)
+		return answer, nil
 	}
 	if resp.Header.Get("Content-Encoding") == "gzip" {
 		unzipped, err := gzip.NewReader(body)

@@ -141,8 +141,7 @@ func (b *block) urlPattern(e *Endpoint) string {
 		switch {
 		case strings.HasPrefix(name, "JWT."):
 			b.problem(where, "not supported yet: {%s} needs auth/validator", name)
-		case laterAnswer.MatchString(name):
-			b.problem(where, "not supported yet: {%s} needs a sequence of backends", name)
+		case laterAnswer.MatchString(name): // see laterAnswers
 		case e.Path != "": // of a wrong path nobody knows the parameters
 			b.problem(where, "{%s} is not a parameter of %s (declare it in the endpoint, or remove it)", name, e.Path)
 		}

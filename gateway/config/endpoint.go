@@ -69,7 +69,8 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	case len(backends) > 1 && e.OutputEncoding == "no-op":
 		b.problem(b.at("backend"), "a no-op endpoint has one backend (got %d)", len(backends))
 	}
-	b.endpointExtra()
+	b.extra(atEndpoint)["proxy"].endpointProxy(&e)
+	b.laterAnswers(&e, backends)
 	b.close(endpointAdvice)
 	if !slices.Contains(endpointMethods, e.Method) {
 		b.warn(b.at("method"), "%s is not served, the endpoint is skipped (one of %s)%s",
@@ -77,18 +78,6 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 		return e, false
 	}
 	return e, true
-}
-
-func (b *block) endpointExtra() {
-	proxy := b.extra(atEndpoint)["proxy"]
-	if proxy == nil {
-		return
-	}
-	proxy.refuse("static", "the static data would be missing from answers")
-	proxy.refuse("max_payload", "bodies of any size would be let through")
-	// The rest works on several backends, and there is one.
-	proxy.ignore("sequential", "sequential_propagated_params", "flatmap_filter", "combiner", "force_sandboxed_request", "decompress_gzip")
-	proxy.close(nil)
 }
 
 // outputOfBackends is what an endpoint without a known output_encoding writes:

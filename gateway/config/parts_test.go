@@ -157,3 +157,14 @@ func TestLongAndOddValuesStayOnOneLine(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestSequenceIsRead(t *testing.T) {
+	s, err := Load("testdata/good/sequence.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.Endpoints[0].Proxy
+	if !p.Sequential || !slices.Equal(p.PropagatedParams, []string{"resp0_x", "resp0", "resp1_x", "id"}) {
+		t.Errorf("got %+v", p)
+	}
+}

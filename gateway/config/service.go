@@ -62,6 +62,7 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+	Proxy             EndpointProxy
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).

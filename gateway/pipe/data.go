@@ -48,10 +48,16 @@ func newSource(e *config.Endpoint, names []string, o *Options) (source, error) {
 		if len(parts) == 1 && p.shape.none() && !b.IsCollection && b.Encoding == "json" && e.OutputEncoding == "json" {
 			called.KeepRaw()
 		}
+		if e.Proxy.Sequential && quoted(e, i) {
+			called.KeepText()
+		}
 		parts[i] = p
 	}
 	if len(parts) == 1 {
 		return parts[0], nil
+	}
+	if e.Proxy.Sequential {
+		return &sequence{parts: parts, budget: percent(e.Timeout, mergeBudget)}, nil
 	}
 	return &parallel{parts: parts, budget: percent(e.Timeout, mergeBudget), logger: o.Logger}, nil
 }
