@@ -32,6 +32,7 @@ type Gateway struct {
 	logger      *slog.Logger
 	transport   *backend.Transport
 	tunnels     *pipe.Tunnels
+	shadows     *pipe.Shadows
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
 	integration *moesif.Integration // nil: the block is not there
@@ -48,6 +49,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	if g.logger == nil {
 		g.logger = telemetry.Logger(s.Logging, os.Stdout)
 	}
+	g.shadows = pipe.NewShadows(g.logger)
 	var err error
 	if g.server, err = g.newServer(); err != nil {
 		return nil, err
@@ -70,6 +72,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		Clients:        pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted},
 		ReturnErrorMsg: s.Router.ReturnErrorMsg,
 		Tunnels:        g.tunnels,
+		Shadows:        g.shadows,
 		Logger:         g.logger,
 	})
 	if err != nil {
@@ -116,6 +119,7 @@ func (g *Gateway) Handler() http.Handler { return g.handler }
 // everything else. Run does it by itself. The error says how many events were left.
 func (g *Gateway) Close(ctx context.Context) error {
 	g.tunnels.Close()
+	g.shadows.Close()
 	var err error
 	if g.integration != nil {
 		err = g.integration.Close(ctx)

@@ -188,7 +188,9 @@ func handlerOf(t testing.TB, transport http.RoundTripper, endpoints ...config.En
 func handlerAround(t testing.TB, s *config.Service, transport http.RoundTripper, around func(*config.Backend, http.RoundTripper) (http.RoundTripper, error)) (asked, error) {
 	t.Helper()
 	g := &Gateway{service: s, logger: slog.New(slog.DiscardHandler)}
-	h, err := newHandler(g, &pipe.Options{Transport: transport, Around: around, Version: "1.2.3", Tunnels: &pipe.Tunnels{}, Logger: g.logger})
+	shadows := pipe.NewShadows(g.logger)
+	t.Cleanup(shadows.Close)
+	h, err := newHandler(g, &pipe.Options{Transport: transport, Around: around, Version: "1.2.3", Tunnels: &pipe.Tunnels{}, Shadows: shadows, Logger: g.logger})
 	return asked{h}, err
 }
 

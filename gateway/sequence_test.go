@@ -110,7 +110,7 @@ func TestSequenceHasItsPartOfTheTimeout(t *testing.T) {
 		}
 		says(w, r)
 	})
-	g := serving(t, object("GET /a", host, "/a", sequential, also("/never"), also("/b"), timeout(100*time.Millisecond)))
+	g := serving(t, object("GET /a", host, "/a", sequential, also("/never"), also("/b"), timeout(500*time.Millisecond)))
 	g.send(t, "GET /a", "").check(t, "/a", 200, `{"a":1,"both":"a"}`, "false")
 }
 

@@ -108,12 +108,7 @@ func (b *block) backendExtra(out *Backend) {
 		}
 		o.close(nil)
 	}
-	if o := extra["proxy"]; o != nil {
-		o.refuse("shadow", "clients would wait for the shadow backend, and get its answer")
-		o.refuse("flatmap_filter", "the answer would keep its shape")
-		o.ignore("shadow_timeout", "decompress_gzip")
-		o.close(nil)
-	}
+	extra["proxy"].backendProxy(out)
 }
 
 var placeholder = regexp.MustCompile(`\{([\w\-.:/]+)\}`)

@@ -55,9 +55,7 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	if slices.Contains(e.InputQueryStrings, "*") {
 		e.InputQueryStrings = []string{"*"}
 	}
-	if n := b.number("concurrent_calls", most32); n > 1 {
-		b.warn(b.at("concurrent_calls"), "not supported yet, ignored: every backend is called once (got %d)", n)
-	}
+	e.ConcurrentCalls = b.number("concurrent_calls", mostConcurrent)
 	backends := slices.Collect(b.objects("backend"))
 	e.OutputEncoding = b.outputEncoding(outputOfBackends(s.OutputEncoding, b, backends))
 	for _, o := range backends {
@@ -70,6 +68,7 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 		b.problem(b.at("backend"), "a no-op endpoint has one backend (got %d)", len(backends))
 	}
 	b.extra(atEndpoint)["proxy"].endpointProxy(&e)
+	b.shadows(&e)
 	b.laterAnswers(&e, backends)
 	b.close(endpointAdvice)
 	if !slices.Contains(endpointMethods, e.Method) {

@@ -95,7 +95,7 @@ func TestShopIsReadAsWritten(t *testing.T) {
 			}},
 		},
 		{
-			Path: "/v1/feed", Method: "GET", Timeout: 3 * time.Second, CacheTTL: 5 * time.Minute, OutputEncoding: "string",
+			Path: "/v1/feed", Method: "GET", Timeout: 3 * time.Second, CacheTTL: 5 * time.Minute, OutputEncoding: "string", ConcurrentCalls: 2,
 			Backends: []Backend{{
 				URLPattern: "/latest", Method: "GET", Hosts: []string{"http://feed:8080/api/v2/"}, Encoding: "string", ReturnErrorCode: true,
 			}},

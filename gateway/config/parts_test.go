@@ -168,3 +168,20 @@ func TestSequenceIsRead(t *testing.T) {
 		t.Errorf("got %+v", p)
 	}
 }
+
+func TestProxyIsRead(t *testing.T) {
+	s, err := Load("testdata/good/proxy.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.Endpoints[0]
+	if e.ConcurrentCalls != 3 || e.Proxy.Static.Strategy != "errored" || e.Proxy.Static.Data["a"] != json.Number("1") {
+		t.Errorf("got %+v", e)
+	}
+	if e.Backends[0].Proxy.Shadow || e.Backends[1].Proxy.ShadowTimeout != 10*time.Second || !e.Backends[1].Proxy.Shadow {
+		t.Errorf("got %+v", e.Backends)
+	}
+	if s.Endpoints[1].Proxy.Static.Strategy != "always" || s.Endpoints[2].Proxy.Static != nil || s.Endpoints[3].Proxy.Static != nil {
+		t.Errorf("got %+v", s.Endpoints[1:])
+	}
+}

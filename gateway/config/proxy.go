@@ -1,16 +1,36 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // EndpointProxy is extra_config.proxy of an endpoint (KrakenD v3, 1.7).
 type EndpointProxy struct {
 	Sequential       bool     // one backend after the other
 	PropagatedParams []string // of a sequence: resp0_a.b, resp0
+	Static           *Static  // nil: none
 }
+
+// Static is proxy.static: data that is added to answers.
+type Static struct {
+	Data     map[string]any
+	Strategy string // always, success, errored, complete, incomplete
+}
+
+// BackendProxy is extra_config.proxy of a backend.
+type BackendProxy struct {
+	Shadow        bool          // called in the background, its answer ignored
+	ShadowTimeout time.Duration // 0: the endpoint's
+}
+
+// mostConcurrent bounds concurrent_calls: each is a request to the same backend.
+const mostConcurrent = 100
+
+var strategies = []string{"always", "success", "errored", "complete", "incomplete"}
 
 // endpointProxy reads extra_config.proxy of e, whose backends have been read; a nil
 // block gives the defaults.
@@ -27,12 +47,57 @@ func (b *block) endpointProxy(e *Endpoint) {
 			b.warn(b.elementAt("sequential_propagated_params", i), "has no effect: it is no value of a backend before the last in a sequence, such as resp0_id (got %s)", show(name))
 		}
 	}
-	b.refuse("static", "the static data would be missing from answers")
+	e.Proxy.Static = b.object("static").static()
+	if e.OutputEncoding == "no-op" && e.Proxy.Static != nil {
+		b.warn(b.at("static"), "has no effect: a no-op endpoint passes answers on as they are")
+		e.Proxy.Static = nil
+	}
 	b.refuse("max_payload", "bodies of any size would be let through")
 	// Every backend has a request of its own here; the others are invented or of the
 	// Enterprise Edition.
 	b.ignore("force_sandboxed_request", "combiner", "decompress_gzip", "flatmap_filter")
 	b.close(nil)
+}
+
+// static reads proxy.static; nil when there is no data in it.
+func (b *block) static() *Static {
+	if b == nil {
+		return nil
+	}
+	s := &Static{Strategy: cmp.Or(b.text("strategy"), "always")}
+	if !slices.Contains(strategies, s.Strategy) {
+		b.warn(b.at("strategy"), "%s is unknown, always is taken%s", show(s.Strategy), didYouMean(s.Strategy, strategies))
+		s.Strategy = "always"
+	}
+	data := b.object("data")
+	b.close(nil)
+	if data == nil || len(data.values) == 0 {
+		b.warn(b.at("data"), "missing: nothing is added to answers")
+		return nil
+	}
+	s.Data = data.values
+	return s
+}
+
+// backendProxy reads extra_config.proxy of out; a nil block gives the defaults.
+func (b *block) backendProxy(out *Backend) {
+	if b == nil {
+		return
+	}
+	out.Proxy = BackendProxy{Shadow: b.flag("shadow"), ShadowTimeout: b.duration("shadow_timeout")}
+	if b.has("shadow_timeout") && !out.Proxy.Shadow {
+		b.warn(b.at("shadow_timeout"), "has no effect without shadow")
+	}
+	b.refuse("flatmap_filter", "the answer would keep its shape")
+	b.ignore("decompress_gzip")
+	b.close(nil)
+}
+
+// shadows checks that the client of e gets an answer from somebody.
+func (b *block) shadows(e *Endpoint) {
+	if len(e.Backends) > 0 && !slices.ContainsFunc(e.Backends, func(out Backend) bool { return !out.Proxy.Shadow }) {
+		b.problem(b.at("backend"), "every backend is a shadow: an endpoint needs one that answers (got %d)", len(e.Backends))
+	}
 }
 
 // laterIndex is N of respN and respN_field.
@@ -48,6 +113,7 @@ func laterIndex(name string) (n int, ok bool) {
 // laterAnswers checks the placeholders for answers of other backends: KrakenD sends
 // one that never gets a value to the backend as it is.
 func (b *block) laterAnswers(e *Endpoint, backends []*block) {
+	turn := 0 // in the sequence, which has no shadows
 	for i, o := range backends {
 		var said []string
 		for _, m := range placeholder.FindAllStringSubmatch(e.Backends[i].URLPattern, -1) {
@@ -60,9 +126,14 @@ func (b *block) laterAnswers(e *Endpoint, backends []*block) {
 			switch {
 			case !e.Proxy.Sequential:
 				o.problem(o.at("url_pattern"), "{%s} needs backends that are called one after the other: set proxy.sequential in the extra_config of the endpoint", name)
-			case n >= i:
-				o.problem(o.at("url_pattern"), "{%s} is not known yet: this is backend %d of the sequence, counted from 0", name, i)
+			case e.Backends[i].Proxy.Shadow:
+				o.problem(o.at("url_pattern"), "{%s} is never known to a shadow, which is not in the sequence", name)
+			case n >= turn:
+				o.problem(o.at("url_pattern"), "{%s} is not known yet: this is backend %d of the sequence, counted from 0", name, turn)
 			}
+		}
+		if !e.Backends[i].Proxy.Shadow {
+			turn++
 		}
 	}
 }

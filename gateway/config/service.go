@@ -62,6 +62,7 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+	ConcurrentCalls   int // of each backend, at the same time; 0 and 1: one
 	Proxy             EndpointProxy
 }
 
@@ -80,6 +81,7 @@ type Backend struct {
 	InputQueryStrings []string
 	ReturnErrorCode   bool   // backend/http.return_error_code
 	ErrorDetails      string // backend/http.return_error_details, the alias
+	Proxy             BackendProxy
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).

@@ -1,7 +1,9 @@
 package pipe
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,50 +18,71 @@ import (
 type data struct {
 	common
 	source       source
+	shadows      []*shadow
 	holds        bool // several calls need the request's body
 	render       render
 	cacheControl []string // nil: none
 }
 
 func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, error) {
-	d := &data{common: c, holds: len(e.Backends) > 1, cacheControl: cacheControl(e.CacheTTL)}
-	var err error
-	if d.source, err = newSource(e, names, o); err != nil {
-		return nil, err
+	d := &data{common: c, holds: len(e.Backends) > 1 || e.ConcurrentCalls > 1, cacheControl: cacheControl(e.CacheTTL)}
+	regular := *e
+	regular.Backends = nil
+	var called []*backend.Backend
+	for i := range e.Backends {
+		b := &e.Backends[i]
+		one, err := newBackend(e, i, names, o)
+		if err != nil {
+			return nil, err
+		}
+		if !b.Proxy.Shadow {
+			regular.Backends, called = append(regular.Backends, *b), append(called, one)
+			continue
+		}
+		d.shadows = append(d.shadows, &shadow{
+			part: part{backend: one}, name: c.name, timeout: cmp.Or(b.Proxy.ShadowTimeout, e.Timeout), shadows: o.Shadows,
+		})
 	}
+	if len(called) == 0 {
+		return nil, errors.New("backend: an endpoint needs a backend that is no shadow")
+	}
+	d.source = newSource(&regular, called, o)
 	only := ""
-	if len(e.Backends) == 1 {
-		only = e.Backends[0].Encoding
+	if len(called) == 1 {
+		only = regular.Backends[0].Encoding
 	}
+	var err error
 	d.render, err = newRender(e.OutputEncoding, only)
 	return d, err
 }
 
-// newSource compiles where the data of e comes from.
-func newSource(e *config.Endpoint, names []string, o *Options) (source, error) {
-	parts := make([]source, len(e.Backends))
-	for i := range e.Backends {
+// newSource builds where the data of e comes from. called are its backends, compiled,
+// without shadows.
+func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source {
+	parts := make([]source, len(called))
+	for i, one := range called {
 		b := &e.Backends[i]
-		called, err := newBackend(e, i, names, o)
-		if err != nil {
-			return nil, err
-		}
-		p := &part{backend: called, shape: newShape(b)}
-		if len(parts) == 1 && p.shape.none() && !b.IsCollection && b.Encoding == "json" && e.OutputEncoding == "json" {
-			called.KeepRaw()
+		p := &part{backend: one, shape: newShape(b), calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget)}
+		if len(parts) == 1 && e.Proxy.Static == nil && p.shape.none() && !b.IsCollection && b.Encoding == "json" && e.OutputEncoding == "json" {
+			one.KeepRaw()
 		}
 		if e.Proxy.Sequential && quoted(e, i) {
-			called.KeepText()
+			one.KeepText()
 		}
 		parts[i] = p
 	}
-	if len(parts) == 1 {
-		return parts[0], nil
+	all := parts[0]
+	switch budget := percent(e.Timeout, mergeBudget); {
+	case len(parts) == 1:
+	case e.Proxy.Sequential:
+		all = &sequence{parts: parts, budget: budget}
+	default:
+		all = &parallel{parts: parts, budget: budget, logger: o.Logger}
 	}
-	if e.Proxy.Sequential {
-		return &sequence{parts: parts, budget: percent(e.Timeout, mergeBudget)}, nil
+	if e.Proxy.Static != nil {
+		all = newStatic(all, e.Proxy.Static)
 	}
-	return &parallel{parts: parts, budget: percent(e.Timeout, mergeBudget), logger: o.Logger}, nil
+	return all
 }
 
 func cacheControl(ttl time.Duration) []string {
@@ -106,6 +129,9 @@ func (d *data) fetch(ctx context.Context, w http.ResponseWriter, call *backend.C
 		if err := hold(ctx, w, call); err != nil {
 			return nil, err
 		}
+	}
+	for _, s := range d.shadows {
+		s.call(ctx, again(call))
 	}
 	return d.source.fetch(ctx, call)
 }

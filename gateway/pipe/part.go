@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/backend"
 )
@@ -19,10 +20,19 @@ type source interface {
 type part struct {
 	backend *backend.Backend
 	shape   shape
+	calls   int           // at the same time; the first complete answer counts
+	budget  time.Duration // for several calls
 }
 
 // fetch implements source.
 func (p *part) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
+	if p.calls > 1 {
+		return p.race(ctx, c)
+	}
+	return p.once(ctx, c)
+}
+
+func (p *part) once(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
 	answer, err := p.backend.Fetch(ctx, c)
 	if err != nil {
 		return nil, err

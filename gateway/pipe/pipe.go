@@ -35,6 +35,7 @@ type Options struct {
 	Clients        Clients
 	ReturnErrorMsg bool
 	Tunnels        *Tunnels
+	Shadows        *Shadows
 	Logger         *slog.Logger
 }
 

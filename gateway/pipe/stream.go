@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ type stream struct {
 	common
 	backend *backend.Backend
 	tunnels *Tunnels
+	calls   int // at the same time; the first answer counts
 }
 
 func newStream(e *config.Endpoint, names []string, o *Options, c common) (*stream, error) {
@@ -27,7 +29,7 @@ func newStream(e *config.Endpoint, names []string, o *Options, c common) (*strea
 	if err != nil {
 		return nil, err
 	}
-	return &stream{common: c, backend: called, tunnels: o.Tunnels}, nil
+	return &stream{common: c, backend: called, tunnels: o.Tunnels, calls: e.ConcurrentCalls}, nil
 }
 
 // Serve implements Pipe.
@@ -38,7 +40,7 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	body := openUpload(w, r)
 	defer body.finish(w)
 	call := s.inbound.call(r, values, body)
-	resp, err := s.backend.Do(ctx, &call)
+	resp, err := s.do(ctx, w, &call)
 	body.answered(w, r)
 	if err != nil {
 		s.fail(w, r, err)
@@ -55,6 +57,16 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 		s.logger.DebugContext(r.Context(), "answer cut short", "endpoint", s.name, "error", err)
 		panic(http.ErrAbortHandler) // the client must not take it for complete
 	}
+}
+
+func (s *stream) do(ctx context.Context, w http.ResponseWriter, c *backend.Call) (*http.Response, error) {
+	if s.calls <= 1 {
+		return s.backend.Do(ctx, c)
+	}
+	if err := hold(ctx, w, c); err != nil {
+		return nil, err
+	}
+	return s.race(ctx, c)
 }
 
 // answer copies the backend's answer to the client.
