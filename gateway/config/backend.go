@@ -62,6 +62,7 @@ func (b *block) backend(s *Service, e *Endpoint) Backend {
 	}
 	b.discovery()
 	b.backendExtra(&out)
+	b.flatmapWins(&out)
 	b.close(backendAdvice)
 	return out
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -183,5 +184,23 @@ func TestProxyIsRead(t *testing.T) {
 	}
 	if s.Endpoints[1].Proxy.Static.Strategy != "always" || s.Endpoints[2].Proxy.Static != nil || s.Endpoints[3].Proxy.Static != nil {
 		t.Errorf("got %+v", s.Endpoints[1:])
+	}
+}
+
+func TestFlatmapIsRead(t *testing.T) {
+	s, err := Load("testdata/good/flatmap.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.Endpoints[0]
+	want := []FlatmapOp{{"move", []string{"a", "b"}}, {"del", []string{"x"}}}
+	if got := e.Backends[0].Proxy.Flatmap; !reflect.DeepEqual(got, want) || e.Backends[0].Deny != nil || e.Backends[0].Mapping != nil {
+		t.Errorf("got %+v", e.Backends[0])
+	}
+	if e.Backends[1].Proxy.Flatmap != nil || !slices.Equal(e.Backends[1].Allow, []string{"a"}) {
+		t.Errorf("got %+v", e.Backends[1])
+	}
+	if got := e.Proxy.Flatmap; !reflect.DeepEqual(got, []FlatmapOp{{"del", []string{"a.*", "b.0"}}}) {
+		t.Errorf("got %+v", got)
 	}
 }

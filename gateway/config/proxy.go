@@ -13,6 +13,13 @@ type EndpointProxy struct {
 	Sequential       bool     // one backend after the other
 	PropagatedParams []string // of a sequence: resp0_a.b, resp0
 	Static           *Static  // nil: none
+	Flatmap          []FlatmapOp
+}
+
+// FlatmapOp is one operation of proxy.flatmap_filter on data.
+type FlatmapOp struct {
+	Type string   // move, append, del
+	Args []string // of move and append two: source and destination; of del one or more
 }
 
 // Static is proxy.static: data that is added to answers.
@@ -25,6 +32,7 @@ type Static struct {
 type BackendProxy struct {
 	Shadow        bool          // called in the background, its answer ignored
 	ShadowTimeout time.Duration // 0: the endpoint's
+	Flatmap       []FlatmapOp   // instead of allow, deny and mapping
 }
 
 // mostConcurrent bounds concurrent_calls: each is a request to the same backend.
@@ -52,10 +60,14 @@ func (b *block) endpointProxy(e *Endpoint) {
 		b.warn(b.at("static"), "has no effect: a no-op endpoint passes answers on as they are")
 		e.Proxy.Static = nil
 	}
+	e.Proxy.Flatmap = b.flatmap()
+	if len(e.Proxy.Flatmap) > 0 && len(e.Backends) == 1 {
+		b.warn(b.at("flatmap_filter"), "has no effect on one backend: put it into the extra_config of the backend")
+	}
 	b.refuse("max_payload", "bodies of any size would be let through")
 	// Every backend has a request of its own here; the others are invented or of the
 	// Enterprise Edition.
-	b.ignore("force_sandboxed_request", "combiner", "decompress_gzip", "flatmap_filter")
+	b.ignore("force_sandboxed_request", "combiner", "decompress_gzip")
 	b.close(nil)
 }
 
@@ -88,9 +100,45 @@ func (b *block) backendProxy(out *Backend) {
 	if b.has("shadow_timeout") && !out.Proxy.Shadow {
 		b.warn(b.at("shadow_timeout"), "has no effect without shadow")
 	}
-	b.refuse("flatmap_filter", "the answer would keep its shape")
+	out.Proxy.Flatmap = b.flatmap()
 	b.ignore("decompress_gzip")
 	b.close(nil)
+}
+
+var flatmapTypes = []string{"move", "append", "del"}
+
+// flatmap reads flatmap_filter. An operation that KrakenD does not know, or not with
+// these arguments, changes nothing there, nor here.
+func (b *block) flatmap() []FlatmapOp {
+	var list []FlatmapOp
+	for o := range b.objects("flatmap_filter") {
+		op := FlatmapOp{Type: o.text("type"), Args: o.texts("args")}
+		o.close(nil)
+		switch {
+		case !slices.Contains(flatmapTypes, op.Type):
+			o.warn(o.at("type"), "%s is unknown, the operation is skipped (one of %s)%s", show(op.Type), strings.Join(flatmapTypes, ", "), didYouMean(op.Type, flatmapTypes))
+		case op.Type == "del" && len(op.Args) == 0:
+			o.warn(o.at("args"), "missing, the operation is skipped: name the paths to delete")
+		case op.Type != "del" && len(op.Args) != 2:
+			o.warn(o.at("args"), "the operation is skipped: %s needs a source and a destination (got %d)", op.Type, len(op.Args))
+		default:
+			list = append(list, op)
+		}
+	}
+	return list
+}
+
+// flatmapWins says what a flatmap_filter takes the place of.
+func (b *block) flatmapWins(out *Backend) {
+	if len(out.Proxy.Flatmap) == 0 {
+		return
+	}
+	for _, key := range []string{"allow", "deny", "mapping"} {
+		if v, path, ok := b.find(key); ok && !empty(v) {
+			b.warn(path, "ignored, since proxy.flatmap_filter is there")
+		}
+	}
+	out.Allow, out.Deny, out.Mapping = nil, nil, nil
 }
 
 // shadows checks that the client of e gets an answer from somebody.

@@ -79,6 +79,9 @@ func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source
 	default:
 		all = &parallel{parts: parts, budget: budget, logger: o.Logger}
 	}
+	if len(parts) > 1 && len(e.Proxy.Flatmap) > 0 {
+		all = &reshaped{source: all, flatmap: newFlatmap(e.Proxy.Flatmap)}
+	}
 	if e.Proxy.Static != nil {
 		all = newStatic(all, e.Proxy.Static)
 	}

@@ -123,4 +123,23 @@ func (f failures) Is(target error) bool {
 	return false
 }
 
-var _ source = (*parallel)(nil)
+// reshaped applies an endpoint's flatmap to what its backends have said together. Where
+// one of them failed the data stays as it is: chosen, the reference is silent.
+type reshaped struct {
+	source
+	flatmap flatmap
+}
+
+// fetch implements source.
+func (f *reshaped) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
+	answer, err := f.source.fetch(ctx, c)
+	if err == nil {
+		f.flatmap.apply(answer.Data)
+	}
+	return answer, err
+}
+
+var (
+	_ source = (*parallel)(nil)
+	_ source = (*reshaped)(nil)
+)
