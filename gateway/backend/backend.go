@@ -56,10 +56,8 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 	if c.method == "" {
 		c.method = http.MethodGet
 	}
+	c.decode = newDecoder(b.Encoding, b.IsCollection)
 	var err error
-	if c.decode, err = newDecoder(b.Encoding, b.IsCollection); err != nil {
-		return nil, err
-	}
 	if c.target, err = parseTarget(b.URLPattern, names); err != nil {
 		return nil, err
 	}

@@ -48,21 +48,25 @@ type decoder func(body []byte) (map[string]any, error)
 
 // newDecoder knows the encodings of this build. An unknown one decodes as json, as
 // in KrakenD.
-func newDecoder(encoding string, isCollection bool) (decoder, error) {
+func newDecoder(encoding string, isCollection bool) decoder {
 	switch strings.ToLower(encoding) {
 	case "no-op":
-		return nil, nil
+		return nil
 	case "string":
-		return decodeString, nil
+		return decodeString
 	case "safejson":
-		return decodeSafe, nil
-	case "xml", "rss", "yaml":
-		return nil, fmt.Errorf("encoding: %q is not supported yet: use json, safejson, string or no-op", encoding)
+		return decodeSafe
+	case "xml":
+		return newXMLDecoder(isCollection)
+	case "rss":
+		return decodeRSS
+	case "yaml":
+		return newYAMLDecoder(isCollection)
 	}
 	if isCollection {
-		return decodeCollection, nil
+		return decodeCollection
 	}
-	return decodeObject, nil
+	return decodeObject
 }
 
 // bodies are buffers for whole bodies; one that grew past maxPooled is let go.

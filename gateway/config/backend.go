@@ -10,10 +10,7 @@ import (
 
 var backendMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "CONNECT", "TRACE"}
 
-var decodings = []string{"json", "safejson", "string", "no-op"}
-
-// decodingsToCome are those that KrakenD has as well.
-var decodingsToCome = []string{"xml", "rss", "yaml"}
+var decodings = []string{"json", "safejson", "string", "no-op", "xml", "rss", "yaml"}
 
 var backendAdvice = map[string]string{
 	"timeout":            "the timeout of the endpoint counts",
@@ -77,8 +74,6 @@ func (b *block) decoding(output string) string {
 		return "json"
 	case encoding == "no-op":
 		b.warn(b.at("encoding"), "no-op without output_encoding no-op at the endpoint: clients get an empty object")
-	case slices.Contains(decodingsToCome, encoding):
-		b.problem(b.at("encoding"), "not supported yet: use json, safejson, string or no-op (got %s)", show(encoding))
 	case !slices.Contains(decodings, encoding):
 		b.warn(b.at("encoding"), "%s is unknown, json is taken%s", show(encoding), didYouMean(encoding, decodings))
 		return "json"

@@ -12,10 +12,7 @@ var endpointMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 // outputEncodings are the ways to write an answer. fast-json is another writer
 // of the same JSON.
-var outputEncodings = []string{"json", "json-collection", "string", "no-op"}
-
-// outputsToCome are those that KrakenD has as well.
-var outputsToCome = []string{"xml", "yaml", "negotiate"}
+var outputEncodings = []string{"json", "json-collection", "string", "no-op", "xml", "yaml", "negotiate"}
 
 var endpointAdvice = map[string]string{
 	"headers_to_pass":    "it is input_headers since version 3",
@@ -92,7 +89,8 @@ func outputOfBackends(inherited string, e *block, backends []*block) string {
 		return "json"
 	}
 	v, _, _ = backends[0].find("encoding")
-	if encoding, _ := asText(v); encoding == "string" {
+	switch encoding, _ := asText(v); encoding {
+	case "string", "xml", "yaml":
 		return encoding
 	}
 	return "json"
@@ -106,9 +104,6 @@ func (b *block) outputEncoding(fallback string) string {
 		return fallback
 	case encoding == "fast-json":
 		return "json"
-	case slices.Contains(outputsToCome, encoding):
-		b.problem(b.at("output_encoding"), "not supported yet: use json, json-collection, string or no-op (got %s)", show(encoding))
-		return fallback
 	case !slices.Contains(outputEncodings, encoding):
 		b.warn(b.at("output_encoding"), "%s is unknown, %s is taken%s", show(encoding), fallback, didYouMean(encoding, outputEncodings))
 		return fallback

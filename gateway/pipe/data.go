@@ -51,9 +51,8 @@ func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, e
 	if len(called) == 1 {
 		only = regular.Backends[0].Encoding
 	}
-	var err error
-	d.render, err = newRender(e.OutputEncoding, only)
-	return d, err
+	d.render = newRender(e.OutputEncoding, only)
+	return d, nil
 }
 
 // newSource builds where the data of e comes from. called are its backends, compiled,
@@ -124,7 +123,7 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 		write(w, typeJSON, answer.Raw)
 		return
 	}
-	d.render(w, answer.Data)
+	d.render(w, r, answer.Data)
 }
 
 func (d *data) fetch(ctx context.Context, w http.ResponseWriter, call *backend.Call) (*backend.Answer, error) {

@@ -1,8 +1,12 @@
 package pipe
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"io"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -103,6 +107,29 @@ func TestShadowsAreBounded(t *testing.T) {
 		<-closed
 		if s.begin() {
 			t.Fatal("a call begins after Close")
+		}
+	})
+}
+
+// FuzzXML: whatever the data, the XML is well-formed.
+func FuzzXML(f *testing.F) {
+	f.Add(`{"a":{"-b":"c","#text":"d"},"<e>":[1,[2],null]}`)
+	f.Add(`{"":"\u0000]]>","-":{"x":1},"#text":[]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var data map[string]any
+		if json.Unmarshal([]byte(text), &data) != nil {
+			return
+		}
+		var b bytes.Buffer
+		appendXML(&b, data)
+		d := xml.NewDecoder(&b)
+		written := b.String()
+		for {
+			if _, err := d.Token(); errors.Is(err, io.EOF) {
+				return
+			} else if err != nil {
+				t.Fatalf("%s makes %s: %v", text, written, err)
+			}
 		}
 	})
 }
