@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,8 +14,8 @@ import (
 // Backend is one call behind an endpoint, compiled. It is safe for concurrent use.
 type Backend struct {
 	method    string
-	hosts     []host
-	fixed     []*url.URL // one a host, when the pattern has no parameters; shared, never changed
+	places    places     // named in the configuration
+	discovery *discovery // instead of places; nil: none
 	target    target
 	transport http.RoundTripper
 	headers   map[string]bool // second-level filter; nil lets all through
@@ -43,7 +42,7 @@ type Call struct {
 // New compiles b. names are the parameters of its endpoint, in the order in which
 // Call has their values. The error names the key that can't be used.
 func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backend, error) {
-	if len(b.Hosts) == 0 {
+	if len(b.Hosts) == 0 && b.Discovery == nil {
 		return nil, errors.New("host: no host for this backend, and none at the root")
 	}
 	c := &Backend{
@@ -61,18 +60,17 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 	if c.target, err = parseTarget(b.URLPattern, names); err != nil {
 		return nil, err
 	}
+	if b.Discovery != nil {
+		c.discovery = newDiscovery(b.Discovery, &c.target)
+		return c, nil
+	}
 	for _, text := range b.Hosts {
 		h, err := parseHost(text)
 		if err != nil {
 			return nil, err
 		}
-		c.hosts = append(c.hosts, h)
-		if c.target.fixed() {
-			u, err := c.target.url(&h, &Call{}, "")
-			if err != nil {
-				return nil, err
-			}
-			c.fixed = append(c.fixed, u)
+		if err := c.places.add(h, &c.target); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil
@@ -132,7 +130,7 @@ func (p *primed) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // request builds the outgoing request; WithContext makes the only copy of it.
 func (b *Backend) request(ctx context.Context, c *Call) (*http.Request, error) {
-	u, err := b.address(c)
+	u, err := b.address(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -172,20 +170,24 @@ func Value(ctx context.Context, name string) (value string, ok bool) {
 	return "", false
 }
 
-// address picks one of several hosts at random: nothing is shared between requests.
-func (b *Backend) address(c *Call) (*url.URL, error) {
-	i := 0
-	if len(b.hosts) > 1 {
-		i = rand.IntN(len(b.hosts))
+// address is where c goes, on one of the hosts.
+func (b *Backend) address(ctx context.Context, c *Call) (*url.URL, error) {
+	all := &b.places
+	if b.discovery != nil {
+		var err error
+		if all, err = b.discovery.places(ctx); err != nil {
+			return nil, err
+		}
 	}
+	i := all.pick()
 	query := b.encode(c.Query)
-	if b.fixed == nil {
-		return b.target.url(&b.hosts[i], c, query)
+	if all.fixed == nil {
+		return b.target.url(&all.hosts[i], c, query)
 	}
 	if query == "" {
-		return b.fixed[i], nil
+		return all.fixed[i], nil
 	}
-	u := *b.fixed[i]
+	u := *all.fixed[i]
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}

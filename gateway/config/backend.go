@@ -27,7 +27,6 @@ func (b *block) backend(s *Service, e *Endpoint) Backend {
 	out := Backend{
 		URLPattern:   b.urlPattern(e),
 		Method:       strings.ToUpper(cmp.Or(b.text("method"), e.Method)),
-		Hosts:        b.backendHosts(s),
 		Encoding:     b.decoding(e.OutputEncoding),
 		IsCollection: b.flag("is_collection"),
 		Target:       b.text("target"),
@@ -57,7 +56,7 @@ func (b *block) backend(s *Service, e *Endpoint) Backend {
 			}
 		}
 	}
-	b.discovery()
+	b.hostsOf(s, &out)
 	b.backendExtra(&out)
 	b.flatmapWins(&out)
 	b.close(backendAdvice)
@@ -79,18 +78,6 @@ func (b *block) decoding(output string) string {
 		return "json"
 	}
 	return encoding
-}
-
-// discovery accepts static hosts only.
-func (b *block) discovery() {
-	switch sd := b.text("sd"); sd {
-	case "", "static":
-	case "dns", "dns-shared":
-		b.problem(b.at("sd"), "not supported yet: hosts are not found by DNS SRV records (got %s; name them in host)", show(sd))
-	default:
-		b.warn(b.at("sd"), "%s is unknown, static is taken", show(sd))
-	}
-	b.ignore("sd_scheme", "disable_host_sanitize")
 }
 
 func (b *block) backendExtra(out *Backend) {

@@ -44,6 +44,7 @@ func TestDefaultsAreKrakenDs(t *testing.T) {
 		OutputEncoding:            "json",
 		MaxIdleConnectionsPerHost: 250,
 		DialerFallbackDelay:       300 * time.Millisecond,
+		DNSCacheTTL:               30 * time.Second,
 		DialerKeepAlive:           15 * time.Second,
 		Router:                    Router{HealthPath: "/__health", ForwardedByClientIP: true},
 		Logging:                   Logging{Level: "INFO", Stdout: true},

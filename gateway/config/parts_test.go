@@ -204,3 +204,18 @@ func TestFlatmapIsRead(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestDiscoveryIsRead(t *testing.T) {
+	s, err := Load("testdata/good/discovery.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []Discovery{
+		{Name: "_http._tcp.api.example.com", Scheme: "https", TTL: 30 * time.Second},
+		{Name: "_root._tcp.example.com", Scheme: "http", TTL: 30 * time.Second},
+	} {
+		if got := s.Endpoints[i].Backends[0]; *got.Discovery != want || got.Hosts != nil {
+			t.Errorf("got %+v, want %+v", got.Discovery, want)
+		}
+	}
+}

@@ -42,6 +42,7 @@ type Service struct {
 	DisableKeepAlives         bool
 	DisableCompression        bool
 	MaxShutdownWaitTime       time.Duration // 0 waits for ever
+	DNSCacheTTL               time.Duration // default 30s
 
 	Router  Router
 	Logging Logging
@@ -70,7 +71,8 @@ type Endpoint struct {
 type Backend struct {
 	URLPattern        string
 	Method            string
-	Hosts             []string // sanitised: scheme://host[:port], or as written with disable_host_sanitize
+	Discovery         *Discovery // instead of Hosts; nil: none
+	Hosts             []string   // sanitised: scheme://host[:port], or as written with disable_host_sanitize
 	Encoding          string
 	IsCollection      bool
 	Target            string
