@@ -34,8 +34,36 @@ func (a *Answer) Release() {
 	a.buffer, a.Raw = nil, nil
 }
 
+// NewRaw makes an answer of the JSON object that write puts into a buffer. It is nil
+// when write reports that it could not; {} becomes Data.
+func NewRaw(write func(out *bytes.Buffer) bool) *Answer {
+	a := &Answer{buffer: bodies.Get().(*bytes.Buffer)}
+	a.buffer.Reset()
+	ok := write(a.buffer)
+	switch a.Raw = a.buffer.Bytes(); {
+	case !ok:
+		a.Release()
+		return nil
+	case string(a.Raw) == "{}":
+		a.Release()
+		a.Data = map[string]any{}
+	}
+	return a
+}
+
+// Decode makes Data of Raw, when that is what there is.
+func (a *Answer) Decode() error {
+	if a.Raw == nil {
+		return nil
+	}
+	data, err := decodeObject(a.Raw)
+	a.Release()
+	a.Data = data
+	return err
+}
+
 // KeepRaw makes Fetch return JSON objects as they came, for whoever hands them on
-// unchanged. To be called before the first Fetch.
+// unchanged or cuts them. To be called before the first Fetch.
 func (b *Backend) KeepRaw() { b.raw = true }
 
 // KeepText makes Fetch of a no-op backend return the body, up to 1 MiB, as text. To be

@@ -18,6 +18,7 @@ import (
 type data struct {
 	common
 	source       source
+	only         *part // stands for source, holds and shadows where it is all there is
 	shadows      []*shadow
 	holds        bool // several calls need the request's body
 	render       render
@@ -47,6 +48,9 @@ func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, e
 		return nil, errors.New("backend: an endpoint needs a backend that is no shadow")
 	}
 	d.source = newSource(&regular, called, o)
+	if p, ok := d.source.(*part); ok && !d.holds {
+		d.only = p
+	}
 	only := ""
 	if len(called) == 1 {
 		only = regular.Backends[0].Encoding
@@ -59,10 +63,12 @@ func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, e
 // without shadows.
 func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source {
 	parts := make([]source, len(called))
+	// Nobody but the parts themselves looks into the data.
+	raw := e.OutputEncoding == "json" && e.Proxy.Static == nil && (len(called) == 1 || !e.Proxy.Sequential && len(e.Proxy.Flatmap) == 0)
 	for i, one := range called {
 		b := &e.Backends[i]
 		p := &part{backend: one, shape: newShape(b), calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget)}
-		if len(parts) == 1 && e.Proxy.Static == nil && p.shape.none() && !b.IsCollection && b.Encoding == "json" && e.OutputEncoding == "json" {
+		if p.cut = newCut(b, &p.shape); p.cut != nil && raw && !b.IsCollection && b.Encoding == "json" {
 			one.KeepRaw()
 		}
 		if e.Proxy.Sequential && quoted(e, i) {
@@ -103,7 +109,13 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 	body := openUpload(w, r)
 	defer body.finish(w)
 	call := d.inbound.call(r, values, body)
-	answer, err := d.fetch(ctx, w, &call)
+	var answer *backend.Answer
+	var err error
+	if d.only != nil {
+		answer, err = d.only.once(ctx, &call)
+	} else {
+		answer, err = d.fetch(ctx, w, call)
+	}
 	body.answered(w, r)
 	if answer == nil {
 		d.fail(w, r, err)
@@ -126,16 +138,16 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 	d.render(w, r, answer.Data)
 }
 
-func (d *data) fetch(ctx context.Context, w http.ResponseWriter, call *backend.Call) (*backend.Answer, error) {
+func (d *data) fetch(ctx context.Context, w http.ResponseWriter, call backend.Call) (*backend.Answer, error) {
 	if d.holds {
-		if err := hold(ctx, w, call); err != nil {
+		if err := hold(ctx, w, &call); err != nil {
 			return nil, err
 		}
 	}
 	for _, s := range d.shadows {
-		s.call(ctx, again(call))
+		s.call(ctx, again(&call))
 	}
-	return d.source.fetch(ctx, call)
+	return d.source.fetch(ctx, &call)
 }
 
 var _ Pipe = (*data)(nil)

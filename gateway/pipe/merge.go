@@ -1,10 +1,12 @@
 package pipe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +49,7 @@ func (p *parallel) fetch(ctx context.Context, c *backend.Call) (*backend.Answer,
 		go ask(s, again(c))
 	}
 	ask(p.parts[last], c)
-	var sum merged
+	sum := merged{answers: make([]*backend.Answer, 0, len(p.parts))}
 	for range p.parts {
 		o := <-arrived
 		sum.add(o.answer, o.err)
@@ -55,10 +57,9 @@ func (p *parallel) fetch(ctx context.Context, c *backend.Call) (*backend.Answer,
 	return sum.result(len(p.parts))
 }
 
-// merged is what has arrived of several answers.
+// merged is what has arrived of several answers, in that order.
 type merged struct {
-	data     map[string]any
-	answers  int
+	answers  []*backend.Answer
 	complete int
 	failures failures
 }
@@ -70,31 +71,49 @@ func (m *merged) add(answer *backend.Answer, err error) {
 	if answer == nil {
 		return
 	}
-	m.answers++
-	if answer.Data != nil && !answer.Failed && err == nil {
+	m.answers = append(m.answers, answer)
+	if (answer.Data != nil || answer.Raw != nil) && !answer.Failed && err == nil {
 		m.complete++ // a null is no data
 	}
-	if m.data == nil {
-		m.data = answer.Data
-		return
-	}
-	maps.Copy(m.data, answer.Data)
 }
 
 // result is the answer of all parts, whose number is of; with an error beside it when
 // some failed, and without an answer when all did.
 func (m *merged) result(of int) (*backend.Answer, error) {
-	var err error
+	var failed error
 	if len(m.failures) > 0 {
-		err = m.failures
+		failed = m.failures
 	}
-	if m.answers == 0 {
+	if len(m.answers) == 0 {
+		return nil, failed
+	}
+	sum, err := m.sum()
+	if err != nil {
 		return nil, err
 	}
-	if m.data == nil {
-		m.data = map[string]any{}
+	sum.Failed = m.complete < of
+	return sum, failed
+}
+
+// sum has the keys of all answers, which it takes over: of a key that several have,
+// the last counts.
+func (m *merged) sum() (*backend.Answer, error) {
+	if !slices.ContainsFunc(m.answers, func(a *backend.Answer) bool { return a.Raw == nil }) {
+		if sum := backend.NewRaw(func(out *bytes.Buffer) bool { return join(out, m.answers) }); sum != nil {
+			for _, a := range m.answers {
+				a.Release()
+			}
+			return sum, nil
+		}
 	}
-	return &backend.Answer{Data: m.data, Failed: m.complete < of}, err
+	data := make(map[string]any)
+	for _, a := range m.answers {
+		if err := a.Decode(); err != nil {
+			return nil, err
+		}
+		maps.Copy(data, a.Data)
+	}
+	return &backend.Answer{Data: data}, nil
 }
 
 // failures are the errors of several backends. None is handed on as the only

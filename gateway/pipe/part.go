@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ type source interface {
 type part struct {
 	backend *backend.Backend
 	shape   shape
+	cut     *cut          // what the shape does to Raw answers; nil: they are decoded
 	calls   int           // at the same time; the first complete answer counts
 	budget  time.Duration // for several calls
 }
@@ -37,9 +39,20 @@ func (p *part) once(ctx context.Context, c *backend.Call) (*backend.Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	if !answer.Failed {
-		answer.Data = p.shape.apply(answer.Data)
+	if answer.Failed || p.shape.none() {
+		return answer, nil
 	}
+	if p.cut != nil && answer.Raw != nil {
+		shaped := backend.NewRaw(func(out *bytes.Buffer) bool { return p.cut.apply(out, answer.Raw) })
+		if shaped != nil {
+			answer.Release()
+			return shaped, nil
+		}
+	}
+	if err := answer.Decode(); err != nil {
+		return nil, err
+	}
+	answer.Data = p.shape.apply(answer.Data)
 	return answer, nil
 }
 

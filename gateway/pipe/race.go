@@ -96,8 +96,11 @@ func (p *part) race(ctx context.Context, c *backend.Call) (*backend.Answer, erro
 }
 
 // race makes the stream's concurrent calls; the first that answers at all counts.
-func (s *stream) race(ctx context.Context, c *backend.Call) (*http.Response, error) {
-	calls := copies(c, s.calls)
+func (s *stream) race(ctx context.Context, w http.ResponseWriter, c backend.Call) (*http.Response, error) {
+	if err := hold(ctx, w, &c); err != nil {
+		return nil, err
+	}
+	calls := copies(&c, s.calls)
 	return race(ctx, s.calls, percent(s.timeout, raceBudget), func(ctx context.Context, i int) (*http.Response, bool, error) {
 		resp, err := s.backend.Do(ctx, calls[i])
 		return resp, err == nil, err

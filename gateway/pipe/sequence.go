@@ -25,7 +25,7 @@ type sequence struct {
 func (s *sequence) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.budget)
 	defer cancel()
-	sum := merged{data: map[string]any{}} // the answers stay as they are for those to come
+	var sum merged
 	said := make(said, 0, len(s.parts))
 	for i, p := range s.parts {
 		next := c

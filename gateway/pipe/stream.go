@@ -1,7 +1,6 @@
 package pipe
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +39,13 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	body := openUpload(w, r)
 	defer body.finish(w)
 	call := s.inbound.call(r, values, body)
-	resp, err := s.do(ctx, w, &call)
+	var resp *http.Response
+	var err error
+	if s.calls > 1 {
+		resp, err = s.race(ctx, w, call)
+	} else {
+		resp, err = s.backend.Do(ctx, &call)
+	}
 	body.answered(w, r)
 	if err != nil {
 		s.fail(w, r, err)
@@ -57,16 +62,6 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 		s.logger.DebugContext(r.Context(), "answer cut short", "endpoint", s.name, "error", err)
 		panic(http.ErrAbortHandler) // the client must not take it for complete
 	}
-}
-
-func (s *stream) do(ctx context.Context, w http.ResponseWriter, c *backend.Call) (*http.Response, error) {
-	if s.calls <= 1 {
-		return s.backend.Do(ctx, c)
-	}
-	if err := hold(ctx, w, c); err != nil {
-		return nil, err
-	}
-	return s.race(ctx, c)
 }
 
 // answer copies the backend's answer to the client.
