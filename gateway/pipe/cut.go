@@ -89,8 +89,7 @@ type knife struct {
 func (k *knife) object(allow, deny paths, mapping map[string]string) bool {
 	var seen keys
 	k.out.WriteByte('{')
-	first := true
-	for {
+	for first := true; ; {
 		key, err := k.Next()
 		if err != nil {
 			return false
@@ -107,59 +106,64 @@ func (k *knife) object(allow, deny paths, mapping map[string]string) bool {
 		if err != nil {
 			return false
 		}
-		below, listed := allow[string(name)]
-		if allow == nil {
-			below, listed = deny[string(name)]
+		keep, allowed, denied := fate(name, value.Kind == scan.BeginObject, allow, deny)
+		written := k.Bytes(key)
+		if renamed, ok := mapping[string(name)]; ok && keep {
+			written = []byte(renamed)
 		}
-		isObject := value.Kind == scan.BeginObject
-		deeper := listed && below != nil && isObject
-		if !deeper {
-			if value, err = k.Rest(value); err != nil {
-				return false
-			}
-		}
-		keep := !listed || below != nil // of deny; what a path goes through stays
-		if allow != nil {
-			keep = listed && (below == nil || isObject)
-		}
-		key2 := k.Bytes(key)
-		if renamed, ok := mapping[string(name)]; ok {
-			key2 = []byte(renamed)
-		}
-		if !keep {
-			if !seen.add(name) { // its twin may be kept
-				return false
-			}
-			continue
-		}
-		if !seen.add(plainKey(key2)) {
+		if !seen.add(plainKey(written)) { // one that is left out may have a twin that stays
 			return false
 		}
 		begin := k.out.Len()
-		if !first {
-			k.out.WriteByte(',')
+		if keep {
+			if !first {
+				k.out.WriteByte(',')
+			}
+			k.out.Write(written)
+			k.out.WriteByte(':')
 		}
-		k.out.Write(key2)
-		k.out.WriteByte(':')
-		if !deeper {
-			k.out.Write(k.Bytes(value))
-			first = false
+		if allowed == nil && denied == nil {
+			if value, err = k.Rest(value); err != nil {
+				return false
+			}
+			if keep {
+				k.out.Write(k.Bytes(value))
+				first = false
+			}
 			continue
 		}
 		inner := k.out.Len()
-		allowed, denied := below, paths(nil)
-		if allow == nil {
-			allowed, denied = nil, below
-		}
 		if !k.object(allowed, denied, nil) {
 			return false
 		}
-		if allow != nil && k.out.Len() == inner+len("{}") { // nothing is left of it
+		if allowed != nil && k.out.Len() == inner+len("{}") { // nothing is left of it
 			k.out.Truncate(begin)
 			continue
 		}
 		first = false
 	}
+}
+
+// fate tells whether a member stays, and which paths go on in it if it is an object.
+func fate(name []byte, isObject bool, allow, deny paths) (keep bool, allowed, denied paths) {
+	if allow != nil {
+		below, listed := allow[string(name)]
+		if below == nil {
+			return listed, nil, nil
+		}
+		if !isObject {
+			return false, nil, nil
+		}
+		return true, below, nil
+	}
+	below, listed := deny[string(name)]
+	if below == nil {
+		return !listed, nil, nil
+	}
+	if !isObject {
+		return true, nil, nil
+	}
+	return true, nil, below
 }
 
 // keys are those of one object.

@@ -35,7 +35,7 @@ type Options struct {
 	Clients        Clients
 	ReturnErrorMsg bool
 	Tunnels        *Tunnels
-	Shadows        *Shadows
+	Shadows        *Shadows // needed where a backend is a shadow
 	Logger         *slog.Logger
 }
 

@@ -133,3 +133,20 @@ func FuzzXML(f *testing.F) {
 		}
 	})
 }
+
+func TestValuesOfASequenceComeBeforeOthers(t *testing.T) {
+	answers := said{{Data: map[string]any{"id": json.Number("7"), "a": map[string]any{"b": "c"}}}, {Text: "whole", HasText: true}}
+	find := answers.before(func(name string) (string, bool) { return "next " + name, name == "JWT.sub" || name == "resp0_none" })
+	for name, want := range map[string]string{
+		"resp0_id": "7", "resp0_a.b": "c", "resp1": "whole", "JWT.sub": "next JWT.sub", "resp0_none": "next resp0_none",
+		"resp0_a.b.c": "", "resp0": "", "resp2_id": "", "resp-1_id": "", "xxxx0_id": "", "r": "", "": "", "resp": "", "resp_id": "",
+	} {
+		got, ok := find(name)
+		if ok != (want != "") || ok && got != want {
+			t.Errorf("%s: got %q, %v", name, got, ok)
+		}
+	}
+	if _, ok := answers.before(nil)("JWT.sub"); ok {
+		t.Error("a value came from nowhere")
+	}
+}

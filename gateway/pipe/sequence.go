@@ -27,12 +27,13 @@ func (s *sequence) fetch(ctx context.Context, c *backend.Call) (*backend.Answer,
 	defer cancel()
 	var sum merged
 	said := make(said, 0, len(s.parts))
+	base := c.Value
 	for i, p := range s.parts {
 		next := c
 		if i < len(s.parts)-1 {
 			next = again(c)
 		}
-		next.Value = said.value
+		next.Value = said.before(base)
 		answer, err := p.fetch(ctx, next)
 		if err != nil && i == 0 {
 			return nil, err
@@ -49,12 +50,23 @@ func (s *sequence) fetch(ctx context.Context, c *backend.Call) (*backend.Answer,
 // said are the answers so far, in the order of the backends.
 type said []*backend.Answer
 
+// before finds values in s, and what s does not know with next, which may be nil.
+func (s said) before(next func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if value, ok := s.value(name); ok || next == nil {
+			return value, ok
+		}
+		return next(name)
+	}
+}
+
 // value finds resp0_a.b, which is b in the object a of the first backend's data, and
 // resp0, the whole body of a no-op backend.
 func (s said) value(name string) (string, bool) {
-	index, path, inData := strings.Cut(name[min(len("resp"), len(name)):], "_")
+	name, ok := strings.CutPrefix(name, "resp")
+	index, path, inData := strings.Cut(name, "_")
 	i, err := strconv.Atoi(index)
-	if err != nil || i < 0 || i >= len(s) {
+	if !ok || err != nil || i < 0 || i >= len(s) {
 		return "", false
 	}
 	if !inData {
