@@ -13,17 +13,18 @@ import (
 
 // Backend is one call behind an endpoint, compiled. It is safe for concurrent use.
 type Backend struct {
-	method    string
-	places    places     // named in the configuration
-	discovery *discovery // instead of places; nil: none
-	target    target
-	transport http.RoundTripper
-	headers   map[string]bool // second-level filter; nil lets all through
-	queries   map[string]bool // the same
-	decode    decoder         // nil takes any answer
-	status    statusRule
-	raw       bool // see KeepRaw
-	text      bool // see KeepText
+	method     string
+	places     places     // named in the configuration
+	discovery  *discovery // instead of places; nil: none
+	target     target
+	transport  http.RoundTripper
+	headers    map[string]bool // second-level filter; nil lets all through
+	queries    map[string]bool // the same
+	decode     decoder         // nil takes any answer
+	status     statusRule
+	raw        bool // see KeepRaw
+	collection bool // is_collection
+	text       bool // see KeepText
 }
 
 // Call is what the endpoint asks of a backend.
@@ -55,7 +56,7 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 	if c.method == "" {
 		c.method = http.MethodGet
 	}
-	c.decode = newDecoder(b.Encoding, b.IsCollection)
+	c.decode, c.collection = newDecoder(b.Encoding, b.IsCollection), b.IsCollection
 	var err error
 	if c.target, err = parseTarget(b.URLPattern, names); err != nil {
 		return nil, err

@@ -162,7 +162,7 @@ func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 		answer.Release()
 		return nil, fmt.Errorf("reading the body: %w", err)
 	}
-	if b.raw && answer.keep() {
+	if b.raw && answer.keep(b.collection) {
 		return answer, nil
 	}
 	data, err := b.decode(answer.buffer.Bytes())
@@ -174,24 +174,40 @@ func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	return answer, nil
 }
 
-// keep makes Raw of the buffer when it holds one JSON object that is not empty and
-// would encode to itself, space and the order of keys aside.
-func (a *Answer) keep() bool {
+// keep makes Raw of the buffer when it holds one JSON object that is not empty, or the
+// array of a collection, and would encode to itself, space and the order of keys aside.
+func (a *Answer) keep(isCollection bool) bool {
 	body := bytes.TrimSpace(a.buffer.Bytes())
-	if len(body) < 2 || body[0] != '{' || len(bytes.TrimSpace(body[1:len(body)-1])) == 0 {
+	begin := byte('{')
+	if isCollection {
+		begin = '['
+	}
+	if len(body) < 2 || body[0] != begin || !isCollection && len(bytes.TrimSpace(body[1:len(body)-1])) == 0 {
 		return false
 	}
 	if !utf8.Valid(body) || !scan.Valid(body) {
 		return false
 	}
-	a.Raw = body
-	if bytes.ContainsAny(body, "<>&") || bytes.Contains(body, []byte("\u2028")) || bytes.Contains(body, []byte("\u2029")) {
-		escaped := bodies.Get().(*bytes.Buffer)
-		escaped.Reset()
-		json.HTMLEscape(escaped, body) // as the encoder does
-		a.Release()
-		a.buffer, a.Raw = escaped, escaped.Bytes()
+	special := bytes.ContainsAny(body, "<>&") || bytes.Contains(body, []byte("\u2028")) || bytes.Contains(body, []byte("\u2029"))
+	if !special && !isCollection {
+		a.Raw = body
+		return true
 	}
+	out := bodies.Get().(*bytes.Buffer)
+	out.Reset()
+	if isCollection {
+		out.WriteString(`{"collection":`)
+	}
+	if special {
+		json.HTMLEscape(out, body) // as the encoder does
+	} else {
+		out.Write(body)
+	}
+	if isCollection {
+		out.WriteByte('}')
+	}
+	a.Release()
+	a.buffer, a.Raw = out, out.Bytes()
 	return true
 }
 

@@ -14,6 +14,7 @@ import (
 // grouped where they lie. What it can't do with the same result as the shape it leaves
 // to the shape: keys with escapes, the same key twice, or very many keys.
 type cut struct {
+	target      []string
 	allow, deny paths
 	mapping     map[string]string // name → key as it is written
 	group       string            // as it is written; "" for none
@@ -24,10 +25,10 @@ const mostKeys = 64
 
 // newCut gives the cut of b's shape; nil when there is none.
 func newCut(b *config.Backend, s *shape) *cut {
-	if s.target != nil || s.flatmap != nil {
+	if s.flatmap != nil {
 		return nil
 	}
-	c := &cut{allow: s.allow, deny: s.deny}
+	c := &cut{target: s.target, allow: s.allow, deny: s.deny}
 	if s.group != "" {
 		c.group = written(s.group)
 	}
@@ -59,6 +60,12 @@ func plainKey(key []byte) []byte {
 
 // apply writes raw, an object, as its shape to out, and reports whether it could.
 func (c *cut) apply(out *bytes.Buffer, raw []byte) bool {
+	for _, name := range c.target {
+		var ok bool
+		if raw, ok = inner(raw, name); !ok {
+			return false
+		}
+	}
 	if c.group != "" {
 		out.WriteByte('{')
 		out.WriteString(c.group)
@@ -76,6 +83,43 @@ func (c *cut) apply(out *bytes.Buffer, raw []byte) bool {
 		out.WriteByte('}')
 	}
 	return true
+}
+
+// inner is the object under name in the object raw; {} when there is none. It reports
+// whether that is certain.
+func inner(raw []byte, name string) ([]byte, bool) {
+	found := []byte("{}")
+	s := scan.New(raw)
+	if _, err := s.Next(); err != nil {
+		return nil, false
+	}
+	for once := true; ; {
+		key, err := s.Next()
+		if err != nil {
+			return nil, false
+		}
+		if key.Kind == scan.EndObject {
+			return found, true
+		}
+		value, err := s.Skip()
+		at := plainKey(s.Bytes(key))
+		if err != nil || at == nil {
+			return nil, false
+		}
+		if string(at) != name {
+			continue
+		}
+		if !once { // the last of several counts: rare enough
+			return nil, false
+		}
+		once = false
+		if value.Kind == scan.BeginObject {
+			found = s.Bytes(value)
+		}
+		if len(bytes.TrimSpace(found[1:len(found)-1])) == 0 {
+			found = []byte("{}")
+		}
+	}
 }
 
 // knife copies objects from its scanner to out.

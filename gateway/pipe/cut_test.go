@@ -58,6 +58,13 @@ func TestCuttingIsDoneWhereItCanBe(t *testing.T) {
 		{`{"a":1,"a":2}`, config.Backend{Deny: []string{"b"}}, ``},
 		{`{"a":1,"a":2}`, config.Backend{Group: "g"}, `{"g":{"a":1,"a":2}}`},
 		{`{"a":{"b":1,"b":2}}`, config.Backend{Allow: []string{"a.b"}}, ``},
+		{`{"a":{"b":{"c":1}},"x":{}}`, config.Backend{Target: "a.b"}, `{"c":1}`},
+		{`{"a":{"b":{"c":1,"d":2}}}`, config.Backend{Target: "a.b", Allow: []string{"c"}, Mapping: pairs("c=e"), Group: "g"}, `{"g":{"e":1}}`},
+		{`{"a":1}`, config.Backend{Target: "a"}, `{}`},
+		{`{"a":1}`, config.Backend{Target: "b.c", Group: "g"}, `{"g":{}}`},
+		{`{"a":{ }}`, config.Backend{Target: "a"}, `{}`},
+		{`{"a":{},"a":{"b":1}}`, config.Backend{Target: "a"}, ``},
+		{`{"\u0061":{}}`, config.Backend{Target: "a"}, ``},
 		{`{"\u0061":1}`, config.Backend{Deny: []string{"a"}}, ``},
 		{many, config.Backend{Deny: []string{"a"}}, ``},
 	} {
@@ -74,7 +81,7 @@ func TestCuttingIsDoneWhereItCanBe(t *testing.T) {
 			t.Errorf("%.60s: got %s, want %s", c.raw, got, c.want)
 		}
 	}
-	for _, b := range []config.Backend{{Target: "a"}, {Mapping: pairs("a=<b")}, {Proxy: config.BackendProxy{Flatmap: ops("del a")}}} {
+	for _, b := range []config.Backend{{Mapping: pairs("a=<b")}, {Proxy: config.BackendProxy{Flatmap: ops("del a")}}} {
 		if s := newShape(&b); newCut(&b, &s) != nil {
 			t.Errorf("%+v can't be cut", b)
 		}
@@ -83,13 +90,13 @@ func TestCuttingIsDoneWhereItCanBe(t *testing.T) {
 
 // FuzzCut: what is cut is the same data as what is decoded and shaped.
 func FuzzCut(f *testing.F) {
-	f.Add(`{"a":{"b":1,"c":2},"d":[1]}`, "a.b d", "", "a=x", "g")
-	f.Add(`{"a":{"b":1,"c":{}},"d":[1],"e":null}`, "", "a.c d.x", "e=d", "")
-	f.Add(`{"a":1,"a":{"b":2}}`, "a.b", "", "", "")
-	f.Add(`{"a" : "\u0062" , "": {"":1}}`, "", "a", "=a", "g")
-	f.Fuzz(func(t *testing.T, raw, allow, deny, mapping, group string) {
+	f.Add(`{"a":{"b":1,"c":2},"d":[1]}`, "a.b d", "", "a=x", "g", "")
+	f.Add(`{"a":{"b":1,"c":{}},"d":[1],"e":null}`, "", "a.c d.x", "e=d", "", "a.b")
+	f.Add(`{"a":1,"a":{"b":2}}`, "a.b", "", "", "", "a")
+	f.Add(`{"a" : "\u0062" , "": {"":1}}`, "", "a", "=a", "g", "")
+	f.Fuzz(func(t *testing.T, raw, allow, deny, mapping, group, target string) {
 		raw = strings.TrimSpace(raw)
-		b := config.Backend{Allow: strings.Fields(allow), Deny: strings.Fields(deny), Mapping: pairs(mapping), Group: group}
+		b := config.Backend{Allow: strings.Fields(allow), Deny: strings.Fields(deny), Mapping: pairs(mapping), Group: group, Target: target}
 		if !strings.HasPrefix(raw, "{") || !scan.Valid([]byte(raw)) || !json.Valid([]byte(raw)) {
 			return
 		}

@@ -68,7 +68,7 @@ func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source
 	for i, one := range called {
 		b := &e.Backends[i]
 		p := &part{backend: one, shape: newShape(b), calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget)}
-		if p.cut = newCut(b, &p.shape); p.cut != nil && raw && !b.IsCollection && b.Encoding == "json" {
+		if p.cut = newCut(b, &p.shape); p.cut != nil && raw && b.Encoding == "json" {
 			one.KeepRaw()
 		}
 		if e.Proxy.Sequential && quoted(e, i) {
