@@ -50,6 +50,9 @@ func (b *block) endpointProxy(e *Endpoint) {
 		Sequential:       b.flag("sequential"),
 		PropagatedParams: b.texts("sequential_propagated_params"),
 	}
+	if e.Proxy.Sequential && len(e.Backends) == 1 {
+		b.warn(b.at("sequential"), "has no effect on one backend")
+	}
 	for i, name := range e.Proxy.PropagatedParams {
 		if n, ok := laterIndex(name); !ok || n >= len(e.Backends)-1 || !e.Proxy.Sequential {
 			b.warn(b.elementAt("sequential_propagated_params", i), "has no effect: it is no value of a backend before the last in a sequence, such as resp0_id (got %s)", show(name))
@@ -161,7 +164,8 @@ func laterIndex(name string) (n int, ok bool) {
 // laterAnswers checks the placeholders for answers of other backends: KrakenD sends
 // one that never gets a value to the backend as it is.
 func (b *block) laterAnswers(e *Endpoint, backends []*block) {
-	turn := 0 // in the sequence, which has no shadows
+	turn := 0              // in the sequence, which has no shadows
+	var encodings []string // of those before
 	for i, o := range backends {
 		var said []string
 		for _, m := range placeholder.FindAllStringSubmatch(e.Backends[i].URLPattern, -1) {
@@ -178,10 +182,13 @@ func (b *block) laterAnswers(e *Endpoint, backends []*block) {
 				o.problem(o.at("url_pattern"), "{%s} is never known to a shadow, which is not in the sequence", name)
 			case n >= turn:
 				o.problem(o.at("url_pattern"), "{%s} is not known yet: this is backend %d of the sequence, counted from 0", name, turn)
+			case !strings.Contains(name, "_") && encodings[n] != "no-op":
+				o.warn(o.at("url_pattern"), "{%s} stays as it is: the whole answer is that of a backend with the encoding no-op; name a field, as in {%s_id}", name, name)
 			}
 		}
 		if !e.Backends[i].Proxy.Shadow {
 			turn++
+			encodings = append(encodings, e.Backends[i].Encoding)
 		}
 	}
 }
