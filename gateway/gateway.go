@@ -47,6 +47,7 @@ type Gateway struct {
 	own         []*backend.Transport // of backends that don't use the shared one
 	tunnels     *pipe.Tunnels
 	caches      *modify.Caches
+	shadows     *pipe.Shadows
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
 	integration *moesif.Integration // nil: the block is not there
@@ -76,6 +77,7 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 			g.letGo()
 		}
 	}()
+	g.shadows = pipe.NewShadows(g.logger)
 	if g.server, err = g.newServer(); err != nil {
 		return nil, err
 	}
@@ -107,6 +109,7 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 		Clients:        clients,
 		ReturnErrorMsg: s.Router.ReturnErrorMsg,
 		Tunnels:        g.tunnels,
+		Shadows:        g.shadows,
 		Logger:         g.logger,
 	})
 	if err != nil {
@@ -178,6 +181,7 @@ func (g *Gateway) Close(ctx context.Context) error { return g.live.close(ctx) }
 // release is Close for this gateway alone.
 func (g *Gateway) release(ctx context.Context) error {
 	g.tunnels.Close()
+	g.shadows.Close()
 	var err error
 	if g.integration != nil && !g.lent {
 		err = g.integration.Close(ctx)

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/pipe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -180,4 +181,38 @@ func (r *running) send(t testing.TB, route, body string, headers ...string) repl
 		t.Fatal(err)
 	}
 	return reply{resp, string(text)}
+}
+
+// asked is a handler under test, without a server and with a transport of the test's.
+type asked struct{ http.Handler }
+
+func handlerOf(t testing.TB, transport http.RoundTripper, endpoints ...config.Endpoint) asked {
+	t.Helper()
+	h, err := handlerAround(t, serviceOf(endpoints...), transport, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func handlerAround(t testing.TB, s *config.Service, transport http.RoundTripper, around func(*config.Backend, http.RoundTripper) (http.RoundTripper, error)) (asked, error) {
+	t.Helper()
+	g := &Gateway{service: s, logger: slog.New(slog.DiscardHandler)}
+	shadows := pipe.NewShadows(g.logger)
+	t.Cleanup(shadows.Close)
+	h, err := newHandler(g, &pipe.Options{Transport: transport, Around: around, Version: "1.2.3", Tunnels: &pipe.Tunnels{}, Shadows: shadows, Logger: g.logger})
+	return asked{h}, err
+}
+
+// ask makes one request in the process.
+func (a asked) ask(t testing.TB, route, body string) reply {
+	t.Helper()
+	method, path, _ := strings.Cut(route, " ")
+	var content io.Reader
+	if body != "" {
+		content = strings.NewReader(body)
+	}
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, content))
+	return reply{w.Result(), w.Body.String()}
 }

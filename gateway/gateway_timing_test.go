@@ -64,6 +64,8 @@ func BenchmarkGateway(b *testing.B) {
 		"no-op all":    benchHandler(b, noop("GET /user/{id}", "http://backend", "/u/{id}", inputHeaders("*"), inputQuery("*"))),
 		"json":         benchHandler(b, object("GET /user/{id}", "http://backend", "/u/{id}")),
 		"no-op RS256":  benchHandler(b, noop("GET /user/{id}", "http://backend", "/u/{id}", rs256)),
+		"merge of two": benchHandler(b, object("GET /user/{id}", "http://backend", "/u/{id}", also("/v/{id}", func(b *config.Backend) { b.Group = "g" }))),
+		"json deny":    benchHandler(b, object("GET /user/{id}", "http://backend", "/u/{id}", func(e *config.Endpoint) { e.Backends[0].Deny = []string{"tags"}; e.Backends[0].Group = "g" })),
 		"ReverseProxy": proxy,
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -120,7 +120,7 @@ func TestImpossibleConfigurationsAreRefusedByKey(t *testing.T) {
 		service config.Service
 		want    string
 	}{
-		{config.Service{Endpoints: []config.Endpoint{two}}, "endpoints[0].backend: 2 backends are not supported yet: leave one"},
+		{config.Service{Endpoints: []config.Endpoint{two}}, "endpoints[0].backend: a no-op endpoint has one backend (got 2)"},
 		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "http://h", "/{id}")}},
 			`endpoints[0].backend[0].url_pattern "/{id}": {id} is not a parameter of the endpoint`},
 		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "lb://h", "/")}},
@@ -129,10 +129,6 @@ func TestImpossibleConfigurationsAreRefusedByKey(t *testing.T) {
 			"endpoints[1].endpoint: GET /a: registered already, as /a"},
 		{config.Service{Endpoints: []config.Endpoint{noop("GET /a", "http://h", "/", timeout(-1))}},
 			"endpoints[0].timeout: must be more than 0s (got -1ns)"},
-		{config.Service{Endpoints: []config.Endpoint{endpointOf("xml", "GET /a", "http://h", "/", func(e *config.Endpoint) { e.Backends[0].Encoding = "json" })}},
-			`endpoints[0].output_encoding: "xml" is not supported yet: use json, json-collection, string or no-op`},
-		{config.Service{Endpoints: []config.Endpoint{object("GET /a", "http://h", "/", func(e *config.Endpoint) { e.Backends[0].Encoding = "rss" })}},
-			`endpoints[0].backend[0].encoding: "rss" is not supported yet: use json, safejson, string or no-op`},
 		{config.Service{Router: config.Router{TrustedProxies: []string{"10.0.0.0/8", "x"}}},
 			`router.trusted_proxies[1]: neither an address nor a network: "x"`},
 		{config.Service{TLS: &config.TLS{}}, "tls.keys: name at least one public_key and private_key"},

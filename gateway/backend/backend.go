@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,22 +13,27 @@ import (
 
 // Backend is one call behind an endpoint, compiled. It is safe for concurrent use.
 type Backend struct {
-	method    string
-	hosts     []host
-	fixed     []*url.URL // one a host, when the pattern has no parameters; shared, never changed
-	target    target
-	transport http.RoundTripper
-	headers   map[string]bool // second-level filter; nil lets all through
-	queries   map[string]bool // the same
-	decode    decoder         // nil takes any answer
-	status    statusRule
-	raw       bool // see KeepRaw
-	stays     bool // redirects are not followed
+	method     string
+	places     places     // named in the configuration
+	discovery  *discovery // instead of places; nil: none
+	target     target
+	transport  http.RoundTripper
+	headers    map[string]bool // second-level filter; nil lets all through
+	queries    map[string]bool // the same
+	decode     decoder         // nil takes any answer
+	status     statusRule
+	raw        bool // see KeepRaw
+	collection bool // is_collection
+	text       bool // see KeepText
+	stays      bool // redirects are not followed
 }
 
 // Call is what the endpoint asks of a backend.
 type Call struct {
-	Values  []string    // of the endpoint's parameters, decoded
+	Values []string // of the endpoint's parameters, decoded
+	// Value finds what else a placeholder can stand for, by its name, decoded; nil
+	// when there is nothing else.
+	Value   func(name string) (value string, ok bool)
 	Header  http.Header // belongs to the call from now on
 	Query   url.Values
 	Body    io.ReadCloser // nil when there is none
@@ -40,7 +44,7 @@ type Call struct {
 // New compiles b. names are the parameters of its endpoint, in the order in which
 // Call has their values. The error names the key that can't be used.
 func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backend, error) {
-	if len(b.Hosts) == 0 {
+	if len(b.Hosts) == 0 && b.Discovery == nil {
 		return nil, errors.New("host: no host for this backend, and none at the root")
 	}
 	c := &Backend{
@@ -54,25 +58,22 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 	if c.method == "" {
 		c.method = http.MethodGet
 	}
+	c.decode, c.collection = newDecoder(b.Encoding, b.IsCollection), b.IsCollection
 	var err error
-	if c.decode, err = newDecoder(b.Encoding, b.IsCollection); err != nil {
-		return nil, err
-	}
 	if c.target, err = parseTarget(b.URLPattern, names); err != nil {
 		return nil, err
+	}
+	if b.Discovery != nil {
+		c.discovery = newDiscovery(b.Discovery, &c.target)
+		return c, nil
 	}
 	for _, text := range b.Hosts {
 		h, err := parseHost(text)
 		if err != nil {
 			return nil, err
 		}
-		c.hosts = append(c.hosts, h)
-		if c.target.fixed() {
-			u, err := c.target.url(&h, nil, "")
-			if err != nil {
-				return nil, err
-			}
-			c.fixed = append(c.fixed, u)
+		if err := c.places.add(h, &c.target); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil
@@ -132,7 +133,7 @@ func (p *primed) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // request builds the outgoing request; WithContext makes the only copy of it.
 func (b *Backend) request(ctx context.Context, c *Call) (*http.Request, error) {
-	u, err := b.address(c)
+	u, err := b.address(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -154,23 +155,42 @@ func (b *Backend) request(ctx context.Context, c *Call) (*http.Request, error) {
 		ContentLength: c.Length,
 		Trailer:       c.Trailer,
 	}
+	if c.Value != nil {
+		ctx = context.WithValue(ctx, valueKey{}, c.Value)
+	}
 	return req.WithContext(ctx), nil
 }
 
-// address picks one of several hosts at random: nothing is shared between requests.
-func (b *Backend) address(c *Call) (*url.URL, error) {
-	i := 0
-	if len(b.hosts) > 1 {
-		i = rand.IntN(len(b.hosts))
+type valueKey struct{}
+
+// Value finds what a call has beside the endpoint's parameters, by its name, for
+// whatever stands around the transport: ctx is the request's. In a sequence that is
+// resp0_a.b and resp0 (KrakenD v3, 1.7: sequential_propagated_params).
+func Value(ctx context.Context, name string) (value string, ok bool) {
+	if find, is := ctx.Value(valueKey{}).(func(string) (string, bool)); is {
+		return find(name)
 	}
+	return "", false
+}
+
+// address is where c goes, on one of the hosts.
+func (b *Backend) address(ctx context.Context, c *Call) (*url.URL, error) {
+	all := &b.places
+	if b.discovery != nil {
+		var err error
+		if all, err = b.discovery.places(ctx); err != nil {
+			return nil, err
+		}
+	}
+	i := all.pick()
 	query := b.encode(c.Query)
-	if b.fixed == nil {
-		return b.target.url(&b.hosts[i], c.Values, query)
+	if all.fixed == nil {
+		return b.target.url(&all.hosts[i], c, query)
 	}
 	if query == "" {
-		return b.fixed[i], nil
+		return all.fixed[i], nil
 	}
-	u := *b.fixed[i]
+	u := *all.fixed[i]
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}

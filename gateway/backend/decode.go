@@ -21,6 +21,9 @@ type Answer struct {
 	Failed bool           // Data tells of an error instead (return_error_details)
 	Raw    []byte         // not nil: stands for Data, a JSON object that is not empty; until Release
 	buffer *bytes.Buffer  // of Raw
+
+	Text    string // the body that no-op does not decode, see KeepText
+	HasText bool
 }
 
 // Release gives the memory of Raw back.
@@ -31,9 +34,41 @@ func (a *Answer) Release() {
 	a.buffer, a.Raw = nil, nil
 }
 
+// NewRaw makes an answer of the JSON object that write puts into a buffer. It is nil
+// when write reports that it could not; {} becomes Data.
+func NewRaw(write func(out *bytes.Buffer) bool) *Answer {
+	a := &Answer{buffer: bodies.Get().(*bytes.Buffer)}
+	a.buffer.Reset()
+	ok := write(a.buffer)
+	switch a.Raw = a.buffer.Bytes(); {
+	case !ok:
+		a.Release()
+		return nil
+	case string(a.Raw) == "{}":
+		a.Release()
+		a.Data = map[string]any{}
+	}
+	return a
+}
+
+// Decode makes Data of Raw, when that is what there is.
+func (a *Answer) Decode() error {
+	if a.Raw == nil {
+		return nil
+	}
+	data, err := decodeObject(a.Raw)
+	a.Release()
+	a.Data = data
+	return err
+}
+
 // KeepRaw makes Fetch return JSON objects as they came, for whoever hands them on
-// unchanged. To be called before the first Fetch.
+// unchanged or cuts them. To be called before the first Fetch.
 func (b *Backend) KeepRaw() { b.raw = true }
+
+// KeepText makes Fetch of a no-op backend return the body, up to 1 MiB, as text. To be
+// called before the first Fetch.
+func (b *Backend) KeepText() { b.text = true }
 
 // decoder makes data of a whole body. A nil decoder takes any answer, whatever its
 // status, and leaves the body unread.
@@ -41,27 +76,34 @@ type decoder func(body []byte) (map[string]any, error)
 
 // newDecoder knows the encodings of this build. An unknown one decodes as json, as
 // in KrakenD.
-func newDecoder(encoding string, isCollection bool) (decoder, error) {
+func newDecoder(encoding string, isCollection bool) decoder {
 	switch strings.ToLower(encoding) {
 	case "no-op":
-		return nil, nil
+		return nil
 	case "string":
-		return decodeString, nil
+		return decodeString
 	case "safejson":
-		return decodeSafe, nil
-	case "xml", "rss", "yaml":
-		return nil, fmt.Errorf("encoding: %q is not supported yet: use json, safejson, string or no-op", encoding)
+		return decodeSafe
+	case "xml":
+		return newXMLDecoder(isCollection)
+	case "rss":
+		return decodeRSS
+	case "yaml":
+		return newYAMLDecoder(isCollection)
 	}
 	if isCollection {
-		return decodeCollection, nil
+		return decodeCollection
 	}
-	return decodeObject, nil
+	return decodeObject
 }
 
 // bodies are buffers for whole bodies; one that grew past maxPooled is let go.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const maxPooled = 1 << 20
+
+// maxText bounds, in bytes, what KeepText keeps.
+const maxText = 1 << 20
 
 // Fetch sends the call and decodes the answer. The errors are those of Do, of
 // reading and decoding, *StatusError and *AnswerError.
@@ -93,7 +135,16 @@ func (b *Backend) release(resp *http.Response) {
 
 func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	if b.decode == nil {
-		return &Answer{Data: map[string]any{}}, nil
+		answer := &Answer{Data: map[string]any{}, HasText: b.text}
+		if !b.text {
+			return answer, nil
+		}
+		text, err := io.ReadAll(io.LimitReader(body, maxText))
+		if err != nil {
+			return nil, fmt.Errorf("reading the body: %w", err)
+		}
+		answer.Text = string(text)
+		return answer, nil
 	}
 	if resp.Header.Get("Content-Encoding") == "gzip" {
 		unzipped, err := gzip.NewReader(body)
@@ -111,7 +162,7 @@ func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 		answer.Release()
 		return nil, fmt.Errorf("reading the body: %w", err)
 	}
-	if b.raw && answer.keep() {
+	if b.raw && answer.keep(b.collection) {
 		return answer, nil
 	}
 	data, err := b.decode(answer.buffer.Bytes())
@@ -123,24 +174,40 @@ func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	return answer, nil
 }
 
-// keep makes Raw of the buffer when it holds one JSON object that is not empty and
-// would encode to itself, space and the order of keys aside.
-func (a *Answer) keep() bool {
+// keep makes Raw of the buffer when it holds one JSON object that is not empty, or the
+// array of a collection, and would encode to itself, space and the order of keys aside.
+func (a *Answer) keep(isCollection bool) bool {
 	body := bytes.TrimSpace(a.buffer.Bytes())
-	if len(body) < 2 || body[0] != '{' || len(bytes.TrimSpace(body[1:len(body)-1])) == 0 {
+	begin := byte('{')
+	if isCollection {
+		begin = '['
+	}
+	if len(body) < 2 || body[0] != begin || !isCollection && len(bytes.TrimSpace(body[1:len(body)-1])) == 0 {
 		return false
 	}
 	if !utf8.Valid(body) || !scan.Valid(body) {
 		return false
 	}
-	a.Raw = body
-	if bytes.ContainsAny(body, "<>&") || bytes.Contains(body, []byte("\u2028")) || bytes.Contains(body, []byte("\u2029")) {
-		escaped := bodies.Get().(*bytes.Buffer)
-		escaped.Reset()
-		json.HTMLEscape(escaped, body) // as the encoder does
-		a.Release()
-		a.buffer, a.Raw = escaped, escaped.Bytes()
+	special := bytes.ContainsAny(body, "<>&") || bytes.Contains(body, []byte("\u2028")) || bytes.Contains(body, []byte("\u2029"))
+	if !special && !isCollection {
+		a.Raw = body
+		return true
 	}
+	out := bodies.Get().(*bytes.Buffer)
+	out.Reset()
+	if isCollection {
+		out.WriteString(`{"collection":`)
+	}
+	if special {
+		json.HTMLEscape(out, body) // as the encoder does
+	} else {
+		out.Write(body)
+	}
+	if isCollection {
+		out.WriteByte('}')
+	}
+	a.Release()
+	a.buffer, a.Raw = out, out.Bytes()
 	return true
 }
 

@@ -40,9 +40,21 @@ func (*AnswerError) Plain() {}
 
 // details is what return_error_details puts in the data, under error_<alias>.
 type details struct {
-	Code     int    `json:"http_status_code"`
-	Body     string `json:"http_body,omitempty"`
-	Encoding string `json:"http_body_encoding,omitempty"`
+	Code     int    `json:"http_status_code" yaml:"http_status_code"`
+	Body     string `json:"http_body,omitempty" yaml:"http_body,omitempty"`
+	Encoding string `json:"http_body_encoding,omitempty" yaml:"http_body_encoding,omitempty"`
+}
+
+// Object is d for an encoder that knows no tags.
+func (d details) Object() map[string]any {
+	object := map[string]any{"http_status_code": d.Code}
+	if d.Body != "" {
+		object["http_body"] = d.Body
+	}
+	if d.Encoding != "" {
+		object["http_body_encoding"] = d.Encoding
+	}
+	return object
 }
 
 // statusRule says what becomes of an answer that failed; alias wins over code.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,11 +18,37 @@ type target struct {
 	dots        bool // the pattern itself has dot segments, so they are wanted
 }
 
-// piece is a literal when param is -1, else the index of a parameter's value.
+// piece is a literal, or a place for a value: of the endpoint's parameters by its
+// index, or by its name from wherever else the call has values.
 type piece struct {
 	param         int
 	text, escaped string // of a literal: decoded (path only) and as it is sent
+	name          string // of a value from elsewhere
 }
+
+// What param is when it is no index.
+const (
+	isLiteral   = -1
+	isElsewhere = -2
+)
+
+// value is what stands in the piece's place, decoded. Without one the placeholder
+// stays, as KrakenD writes it (KrakenD v3, 1.4).
+func (p *piece) value(c *Call) string {
+	if p.param >= 0 {
+		return c.Values[p.param]
+	}
+	if c.Value != nil {
+		if value, ok := c.Value(p.name); ok {
+			return value
+		}
+	}
+	return "{{." + strings.ToUpper(p.name[:1]) + p.name[1:] + "}}"
+}
+
+// elsewhere tells the names whose values are no parameters of the endpoint: {resp0}
+// and {resp0_id.x} come from an answer before this call (KrakenD v3, 1.7).
+var elsewhere = regexp.MustCompile(`^resp\d+(_.+)?$`)
 
 // parseTarget compiles pattern; names are the endpoint's parameters. A {name} is a
 // placeholder wherever it stands.
@@ -53,11 +80,15 @@ func pieces(text string, names []string, literal func(string) (piece, error)) ([
 			list = append(list, p)
 		}
 		if start < end {
-			i := slices.Index(names, text[start+1:end-1])
-			if i < 0 {
-				return nil, fmt.Errorf("%s is not a parameter of the endpoint", text[start:end])
+			p := piece{name: text[start+1 : end-1]}
+			p.param = slices.Index(names, p.name)
+			if p.param < 0 {
+				if !elsewhere.MatchString(p.name) {
+					return nil, fmt.Errorf("%s is not a parameter of the endpoint", text[start:end])
+				}
+				p.param = isElsewhere
 			}
-			list = append(list, piece{param: i})
+			list = append(list, p)
 		}
 		text = text[end:]
 	}
@@ -86,34 +117,34 @@ func pathLiteral(text string) (piece, error) {
 	if err != nil {
 		return piece{}, err
 	}
-	return piece{param: -1, text: decoded, escaped: (&url.URL{Path: decoded, RawPath: text}).EscapedPath()}, nil
+	return piece{param: isLiteral, text: decoded, escaped: (&url.URL{Path: decoded, RawPath: text}).EscapedPath()}, nil
 }
 
 func queryLiteral(text string) (piece, error) {
 	if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
 		return piece{}, fmt.Errorf("control character %q", text[i])
 	}
-	return piece{param: -1, escaped: strings.ReplaceAll(text, " ", "%20")}, nil
+	return piece{param: isLiteral, escaped: strings.ReplaceAll(text, " ", "%20")}, nil
 }
 
-// fixed reports whether the target has no parameters.
+// fixed reports whether the target is the same for all calls.
 func (t *target) fixed() bool {
-	isLiteral := func(p piece) bool { return p.param < 0 }
-	return !slices.ContainsFunc(t.path, func(p piece) bool { return !isLiteral(p) }) &&
-		!slices.ContainsFunc(t.query, func(p piece) bool { return !isLiteral(p) })
+	varies := func(p piece) bool { return p.param != isLiteral }
+	return !slices.ContainsFunc(t.path, varies) && !slices.ContainsFunc(t.query, varies)
 }
 
-// url builds the address on h; values are the parameters', decoded, and are escaped
-// for the place they stand in. query, encoded, comes after the pattern's own.
-func (t *target) url(h *host, values []string, query string) (*url.URL, error) {
+// url builds the address on h; the values of c are decoded, and are escaped for the
+// place they stand in. query, encoded, comes after the pattern's own.
+func (t *target) url(h *host, c *Call, query string) (*url.URL, error) {
 	u := &url.URL{Scheme: h.scheme, Host: h.host}
 	var room [128]byte
 	path := append(room[:0], h.path...)
 	escape := h.escaped != h.path
-	for _, p := range t.path {
+	for i := range t.path {
+		p := &t.path[i]
 		text := p.text
-		if p.param >= 0 {
-			text = values[p.param]
+		if p.param != isLiteral {
+			text = p.value(c)
 			escape = escape || url.PathEscape(text) != text
 		} else {
 			escape = escape || p.escaped != p.text
@@ -122,21 +153,22 @@ func (t *target) url(h *host, values []string, query string) (*url.URL, error) {
 	}
 	u.Path = string(path)
 	if escape {
-		u.RawPath = t.rawPath(h, values)
+		u.RawPath = t.rawPath(h, c)
 	}
 	if !t.dots && hasDotSegment(u.Path[len(h.path):]) {
 		return nil, ErrDotSegment
 	}
-	u.RawQuery = t.rawQuery(values, query)
+	u.RawQuery = t.rawQuery(c, query)
 	return u, nil
 }
 
-func (t *target) rawPath(h *host, values []string) string {
+func (t *target) rawPath(h *host, c *Call) string {
 	var b strings.Builder
 	b.WriteString(h.escaped)
-	for _, p := range t.path {
-		if p.param >= 0 {
-			b.WriteString(url.PathEscape(values[p.param]))
+	for i := range t.path {
+		p := &t.path[i]
+		if p.param != isLiteral {
+			b.WriteString(url.PathEscape(p.value(c)))
 			continue
 		}
 		b.WriteString(p.escaped)
@@ -144,14 +176,15 @@ func (t *target) rawPath(h *host, values []string) string {
 	return b.String()
 }
 
-func (t *target) rawQuery(values []string, query string) string {
+func (t *target) rawQuery(c *Call, query string) string {
 	if len(t.query) == 0 {
 		return query
 	}
 	var b strings.Builder
-	for _, p := range t.query {
-		if p.param >= 0 {
-			b.WriteString(url.QueryEscape(values[p.param]))
+	for i := range t.query {
+		p := &t.query[i]
+		if p.param != isLiteral {
+			b.WriteString(url.QueryEscape(p.value(c)))
 			continue
 		}
 		b.WriteString(p.escaped)

@@ -34,7 +34,7 @@ func TestParametersAreEscapedForTheirPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, err := target.url(&h, c.values, c.query)
+		u, err := target.url(&h, &Call{Values: c.values}, c.query)
 		if err != nil || u.String() != c.want {
 			t.Errorf("%s with %q: got %v, %v, want %s", c.pattern, c.values, u, err, c.want)
 		}
@@ -51,7 +51,7 @@ func TestDotSegmentsOfParametersAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if u, err := target.url(&h, c.values, ""); !errors.Is(err, ErrDotSegment) {
+		if u, err := target.url(&h, &Call{Values: c.values}, ""); !errors.Is(err, ErrDotSegment) {
 			t.Errorf("%s with %q: got %v, %v", c.pattern, c.values, u, err)
 		}
 	}
@@ -93,7 +93,7 @@ func FuzzParametersStayInTheirPlace(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		u, err := target.url(&h, []string{value}, "")
+		u, err := target.url(&h, &Call{Values: []string{value}}, "")
 		if err != nil {
 			if !errors.Is(err, ErrDotSegment) {
 				t.Fatal(err)

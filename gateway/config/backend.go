@@ -10,10 +10,7 @@ import (
 
 var backendMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "CONNECT", "TRACE"}
 
-var decodings = []string{"json", "safejson", "string", "no-op"}
-
-// decodingsToCome are those that KrakenD has as well.
-var decodingsToCome = []string{"xml", "rss", "yaml"}
+var decodings = []string{"json", "safejson", "string", "no-op", "xml", "rss", "yaml"}
 
 var backendAdvice = map[string]string{
 	"timeout":            "the timeout of the endpoint counts",
@@ -30,7 +27,6 @@ func (b *block) backend(s *Service, e *Endpoint) Backend {
 	out := Backend{
 		URLPattern:   b.urlPattern(e),
 		Method:       strings.ToUpper(cmp.Or(b.text("method"), e.Method)),
-		Hosts:        b.backendHosts(s),
 		Encoding:     b.decoding(e.OutputEncoding),
 		IsCollection: b.flag("is_collection"),
 		Target:       b.text("target"),
@@ -60,8 +56,9 @@ func (b *block) backend(s *Service, e *Endpoint) Backend {
 			}
 		}
 	}
-	b.discovery()
+	b.hostsOf(s, &out)
 	b.backendExtra(e, &out)
+	b.flatmapWins(&out)
 	b.close(backendAdvice)
 	return out
 }
@@ -76,25 +73,11 @@ func (b *block) decoding(output string) string {
 		return "json"
 	case encoding == "no-op":
 		b.warn(b.at("encoding"), "no-op without output_encoding no-op at the endpoint: clients get an empty object")
-	case slices.Contains(decodingsToCome, encoding):
-		b.problem(b.at("encoding"), "not supported yet: use json, safejson, string or no-op (got %s)", show(encoding))
 	case !slices.Contains(decodings, encoding):
 		b.warn(b.at("encoding"), "%s is unknown, json is taken%s", show(encoding), didYouMean(encoding, decodings))
 		return "json"
 	}
 	return encoding
-}
-
-// discovery accepts static hosts only.
-func (b *block) discovery() {
-	switch sd := b.text("sd"); sd {
-	case "", "static":
-	case "dns", "dns-shared":
-		b.problem(b.at("sd"), "not supported yet: hosts are not found by DNS SRV records (got %s; name them in host)", show(sd))
-	default:
-		b.warn(b.at("sd"), "%s is unknown, static is taken", show(sd))
-	}
-	b.ignore("sd_scheme", "disable_host_sanitize")
 }
 
 func (b *block) backendExtra(e *Endpoint, out *Backend) {
@@ -111,12 +94,7 @@ func (b *block) backendExtra(e *Endpoint, out *Backend) {
 		}
 		o.close(nil)
 	}
-	if o := extra["proxy"]; o != nil {
-		o.refuse("shadow", "clients would wait for the shadow backend, and get its answer")
-		o.refuse("flatmap_filter", "the answer would keep its shape")
-		o.ignore("shadow_timeout", "decompress_gzip")
-		o.close(nil)
-	}
+	extra["proxy"].backendProxy(out)
 }
 
 var placeholder = regexp.MustCompile(`\{([\w\-.:/]+)\}`)
@@ -144,8 +122,7 @@ func (b *block) urlPattern(e *Endpoint) string {
 		switch {
 		case strings.HasPrefix(name, "JWT."):
 			b.problem(where, "not supported yet: {%s} needs auth/validator", name)
-		case laterAnswer.MatchString(name):
-			b.problem(where, "not supported yet: {%s} needs a sequence of backends", name)
+		case laterAnswer.MatchString(name): // see laterAnswers
 		case e.Path != "": // of a wrong path nobody knows the parameters
 			b.problem(where, "{%s} is not a parameter of %s (declare it in the endpoint, or remove it)", name, e.Path)
 		}

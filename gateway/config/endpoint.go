@@ -12,10 +12,7 @@ var endpointMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 // outputEncodings are the ways to write an answer. fast-json is another writer
 // of the same JSON.
-var outputEncodings = []string{"json", "json-collection", "string", "no-op"}
-
-// outputsToCome are those that KrakenD has as well.
-var outputsToCome = []string{"xml", "yaml", "negotiate"}
+var outputEncodings = []string{"json", "json-collection", "string", "no-op", "xml", "yaml", "negotiate"}
 
 var endpointAdvice = map[string]string{
 	"headers_to_pass":    "it is input_headers since version 3",
@@ -55,9 +52,7 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	if slices.Contains(e.InputQueryStrings, "*") {
 		e.InputQueryStrings = []string{"*"}
 	}
-	if n := b.number("concurrent_calls", most32); n > 1 {
-		b.warn(b.at("concurrent_calls"), "not supported yet, ignored: every backend is called once (got %d)", n)
-	}
+	e.ConcurrentCalls = b.number("concurrent_calls", mostConcurrent)
 	backends := slices.Collect(b.objects("backend"))
 	e.OutputEncoding = b.outputEncoding(outputOfBackends(s.OutputEncoding, b, backends))
 	for _, o := range backends {
@@ -68,10 +63,10 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 		b.problem(b.at("backend"), "missing: an endpoint needs a backend")
 	case len(backends) > 1 && e.OutputEncoding == "no-op":
 		b.problem(b.at("backend"), "a no-op endpoint has one backend (got %d)", len(backends))
-	case len(backends) > 1:
-		b.problem(b.at("backend"), "not supported yet: answers of several backends can't be merged (got %d; keep one, or leave this endpoint to KrakenD)", len(backends))
 	}
 	b.endpointExtra(s, &e)
+	b.shadows(&e)
+	b.laterAnswers(&e, backends)
 	b.close(endpointAdvice)
 	if !slices.Contains(endpointMethods, e.Method) {
 		b.warn(b.at("method"), "%s is not served, the endpoint is skipped (one of %s)%s",
@@ -90,15 +85,7 @@ func (b *block) endpointExtra(s *Service, e *Endpoint) {
 	e.APIKeys = extra["auth/api-keys"].keyAccess(s)
 	e.Basic = extra["auth/basic"].basic(s.basic)
 	b.endpointModify(extra, e)
-	proxy := extra["proxy"]
-	if proxy == nil {
-		return
-	}
-	proxy.refuse("static", "the static data would be missing from answers")
-	e.MaxPayload = proxy.number("max_payload", mostPayload)
-	// The rest works on several backends, and there is one.
-	proxy.ignore("sequential", "sequential_propagated_params", "flatmap_filter", "combiner", "force_sandboxed_request", "decompress_gzip")
-	proxy.close(nil)
+	extra["proxy"].endpointProxy(e)
 }
 
 // outputOfBackends is what an endpoint without a known output_encoding writes:
@@ -114,7 +101,8 @@ func outputOfBackends(inherited string, e *block, backends []*block) string {
 		return "json"
 	}
 	v, _, _ = backends[0].find("encoding")
-	if encoding, _ := asText(v); encoding == "string" {
+	switch encoding, _ := asText(v); encoding {
+	case "string", "xml", "yaml":
 		return encoding
 	}
 	return "json"
@@ -128,9 +116,6 @@ func (b *block) outputEncoding(fallback string) string {
 		return fallback
 	case encoding == "fast-json":
 		return "json"
-	case slices.Contains(outputsToCome, encoding):
-		b.problem(b.at("output_encoding"), "not supported yet: use json, json-collection, string or no-op (got %s)", show(encoding))
-		return fallback
 	case !slices.Contains(outputEncodings, encoding):
 		b.warn(b.at("output_encoding"), "%s is unknown, %s is taken%s", show(encoding), fallback, didYouMean(encoding, outputEncodings))
 		return fallback

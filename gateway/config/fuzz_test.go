@@ -57,12 +57,13 @@ func checkService(t *testing.T, s *Service) {
 	routes := map[string]bool{}
 	for _, e := range s.Endpoints {
 		route := e.Method + " " + e.Path
-		if routes[route] || !strings.HasPrefix(e.Path, "/") || len(e.Backends) != 1 || e.Timeout <= 0 {
+		if routes[route] || !strings.HasPrefix(e.Path, "/") || len(e.Backends) == 0 || e.Timeout <= 0 ||
+			e.OutputEncoding == "no-op" && len(e.Backends) != 1 {
 			t.Errorf("endpoint %+v", e)
 		}
 		routes[route] = true
 		for _, b := range e.Backends {
-			if len(b.Hosts) == 0 || !strings.HasPrefix(b.URLPattern, "/") || b.Encoding == "" || b.Method == "" {
+			if (len(b.Hosts) == 0) == (b.Discovery == nil) || !strings.HasPrefix(b.URLPattern, "/") || b.Encoding == "" || b.Method == "" {
 				t.Errorf("backend %+v", b)
 			}
 		}

@@ -106,13 +106,14 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 		DisableKeepAlives:         b.flag("disable_keep_alives"),
 		DisableCompression:        b.flag("disable_compression"),
 		MaxShutdownWaitTime:       b.duration("max_shutdown_wait_time"),
+		DNSCacheTTL:               b.dnsCacheTTL(),
 		TLS:                       b.serverTLS(),
 		ClientTLS:                 b.clientTLS(),
 	}
 	s.OutputEncoding = b.outputEncoding("json")
 	s.Host = b.hosts("host", true)
 	b.refuse("async_agent", "no message would be consumed")
-	b.ignore("dns_cache_ttl", "sequential_start", "plugin")
+	b.ignore("sequential_start", "plugin")
 	if b.has("plugin") {
 		b.warn("plugin", "plugins are not loaded, ignored")
 	}

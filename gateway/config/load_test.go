@@ -44,6 +44,7 @@ func TestDefaultsAreKrakenDs(t *testing.T) {
 		OutputEncoding:            "json",
 		MaxIdleConnectionsPerHost: 250,
 		DialerFallbackDelay:       300 * time.Millisecond,
+		DNSCacheTTL:               30 * time.Second,
 		DialerKeepAlive:           15 * time.Second,
 		Router:                    Router{HealthPath: "/__health"},
 		Logging:                   Logging{Level: "INFO", Stdout: true, SyslogFacility: "local3", Format: "default"},
@@ -95,7 +96,7 @@ func TestShopIsReadAsWritten(t *testing.T) {
 			}},
 		},
 		{
-			Path: "/v1/feed", Method: "GET", Timeout: 3 * time.Second, CacheTTL: 5 * time.Minute, OutputEncoding: "string",
+			Path: "/v1/feed", Method: "GET", Timeout: 3 * time.Second, CacheTTL: 5 * time.Minute, OutputEncoding: "string", ConcurrentCalls: 2,
 			Backends: []Backend{{
 				URLPattern: "/latest", Method: "GET", Hosts: []string{"http://feed:8080/api/v2/"}, Encoding: "string", ReturnErrorCode: true,
 			}},

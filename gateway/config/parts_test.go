@@ -192,3 +192,63 @@ func TestBoundsAndAddressesOfTheRouter(t *testing.T) {
 		t.Errorf("got %+v, %+v", r, s.Endpoints[0])
 	}
 }
+func TestSequenceIsRead(t *testing.T) {
+	s, err := Load("testdata/good/sequence.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.Endpoints[0].Proxy
+	if !p.Sequential || !slices.Equal(p.PropagatedParams, []string{"resp0_x", "resp0", "resp1_x", "id"}) {
+		t.Errorf("got %+v", p)
+	}
+}
+
+func TestProxyIsRead(t *testing.T) {
+	s, err := Load("testdata/good/proxy.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.Endpoints[0]
+	if e.ConcurrentCalls != 3 || e.Proxy.Static.Strategy != "errored" || e.Proxy.Static.Data["a"] != json.Number("1") {
+		t.Errorf("got %+v", e)
+	}
+	if e.Backends[0].Proxy.Shadow || e.Backends[1].Proxy.ShadowTimeout != 10*time.Second || !e.Backends[1].Proxy.Shadow {
+		t.Errorf("got %+v", e.Backends)
+	}
+	if s.Endpoints[1].Proxy.Static.Strategy != "always" || s.Endpoints[2].Proxy.Static != nil || s.Endpoints[3].Proxy.Static != nil {
+		t.Errorf("got %+v", s.Endpoints[1:])
+	}
+}
+
+func TestFlatmapIsRead(t *testing.T) {
+	s, err := Load("testdata/good/flatmap.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.Endpoints[0]
+	want := []FlatmapOp{{"move", []string{"a", "b"}}, {"del", []string{"x"}}}
+	if got := e.Backends[0].Proxy.Flatmap; !reflect.DeepEqual(got, want) || e.Backends[0].Deny != nil || e.Backends[0].Mapping != nil {
+		t.Errorf("got %+v", e.Backends[0])
+	}
+	if e.Backends[1].Proxy.Flatmap != nil || !slices.Equal(e.Backends[1].Allow, []string{"a"}) {
+		t.Errorf("got %+v", e.Backends[1])
+	}
+	if got := e.Proxy.Flatmap; !reflect.DeepEqual(got, []FlatmapOp{{"del", []string{"a.*", "b.0"}}}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestDiscoveryIsRead(t *testing.T) {
+	s, err := Load("testdata/good/discovery.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []Discovery{
+		{Name: "_http._tcp.api.example.com", Scheme: "https", TTL: 30 * time.Second},
+		{Name: "_root._tcp.example.com", Scheme: "http", TTL: 30 * time.Second},
+	} {
+		if got := s.Endpoints[i].Backends[0]; *got.Discovery != want || got.Hosts != nil {
+			t.Errorf("got %+v, want %+v", got.Discovery, want)
+		}
+	}
+}

@@ -45,6 +45,7 @@ type Service struct {
 	DisableKeepAlives         bool
 	DisableCompression        bool
 	MaxShutdownWaitTime       time.Duration // 0 waits for ever
+	DNSCacheTTL               time.Duration // default 30s
 
 	Router  Router
 	Logging Logging
@@ -78,6 +79,8 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+	ConcurrentCalls   int // of each backend, at the same time; 0 and 1: one
+	Proxy             EndpointProxy
 	Secure            *SecureHeaders // nil: the block is not there
 	Bots              *Bots          // nil: the block is not there
 	MaxPayload        int            // bytes of a request's body, 0: no limit
@@ -96,7 +99,8 @@ type Endpoint struct {
 type Backend struct {
 	URLPattern        string
 	Method            string
-	Hosts             []string // sanitised: scheme://host[:port], or as written with disable_host_sanitize
+	Discovery         *Discovery // instead of Hosts; nil: none
+	Hosts             []string   // sanitised: scheme://host[:port], or as written with disable_host_sanitize
 	Encoding          string
 	IsCollection      bool
 	Target            string
@@ -108,6 +112,7 @@ type Backend struct {
 	ReturnErrorCode   bool               // backend/http.return_error_code
 	ErrorDetails      string             // backend/http.return_error_details, the alias
 	ClientCredentials *ClientCredentials // nil: the gateway shows no token
+	Proxy             BackendProxy
 
 	Limits Limits
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )

@@ -1,19 +1,96 @@
 package pipe
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/gatemeter/gatemeter/gateway/backend"
+	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
-// data is the pipe of endpoints whose backend's answer is decoded, shaped and
-// rendered.
+// data is the pipe of endpoints whose backends' answers are decoded, shaped, merged
+// and rendered.
 type data struct {
 	common
-	shape        shape
+	source       source
+	only         *part // stands for source, holds and shadows where it is all there is
+	shadows      []*shadow
+	holds        bool // several calls need the request's body
 	render       render
 	cacheControl []string // nil: none
+}
+
+func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, error) {
+	d := &data{common: c, holds: len(e.Backends) > 1 || e.ConcurrentCalls > 1, cacheControl: cacheControl(e.CacheTTL)}
+	regular := *e
+	regular.Backends = nil
+	var called []*backend.Backend
+	for i := range e.Backends {
+		b := &e.Backends[i]
+		one, err := newBackend(e, i, names, o)
+		if err != nil {
+			return nil, err
+		}
+		if !b.Proxy.Shadow {
+			regular.Backends, called = append(regular.Backends, *b), append(called, one)
+			continue
+		}
+		d.shadows = append(d.shadows, &shadow{
+			part: part{backend: one}, name: c.name, timeout: cmp.Or(b.Proxy.ShadowTimeout, e.Timeout), shadows: o.Shadows,
+		})
+	}
+	if len(called) == 0 {
+		return nil, errors.New("backend: an endpoint needs a backend that is no shadow")
+	}
+	d.source = newSource(&regular, called, o)
+	if p, ok := d.source.(*part); ok && !d.holds {
+		d.only = p
+	}
+	only := ""
+	if len(called) == 1 {
+		only = regular.Backends[0].Encoding
+	}
+	d.render = newRender(e.OutputEncoding, only)
+	return d, nil
+}
+
+// newSource builds where the data of e comes from. called are its backends, compiled,
+// without shadows.
+func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source {
+	parts := make([]source, len(called))
+	// Nobody but the parts themselves looks into the data.
+	raw := e.OutputEncoding == "json" && e.Proxy.Static == nil && (len(called) == 1 || !e.Proxy.Sequential && len(e.Proxy.Flatmap) == 0)
+	for i, one := range called {
+		b := &e.Backends[i]
+		p := &part{backend: one, shape: newShape(b), calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget)}
+		if p.cut = newCut(b, &p.shape); p.cut != nil && raw && b.Encoding == "json" {
+			one.KeepRaw()
+		}
+		if e.Proxy.Sequential && quoted(e, i) {
+			one.KeepText()
+		}
+		parts[i] = p
+	}
+	all := parts[0]
+	switch budget := percent(e.Timeout, mergeBudget); {
+	case len(parts) == 1:
+	case e.Proxy.Sequential:
+		all = &sequence{parts: parts, budget: budget}
+	default:
+		all = &parallel{parts: parts, budget: budget, logger: o.Logger}
+	}
+	if len(parts) > 1 && len(e.Proxy.Flatmap) > 0 {
+		all = &reshaped{source: all, flatmap: newFlatmap(e.Proxy.Flatmap)}
+	}
+	if e.Proxy.Static != nil {
+		all = newStatic(all, e.Proxy.Static)
+	}
+	return all
 }
 
 func cacheControl(ttl time.Duration) []string {
@@ -32,18 +109,23 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 	body := openUpload(w, r)
 	defer body.finish(w)
 	call := d.inbound.call(r, values, body)
-	answer, err := d.backend.Fetch(ctx, &call)
+	var answer *backend.Answer
+	var err error
+	if d.only != nil {
+		answer, err = d.only.once(ctx, &call)
+	} else {
+		answer, err = d.fetch(ctx, w, call)
+	}
 	body.answered(w, r)
-	if err != nil {
+	if answer == nil {
 		d.fail(w, r, err)
 		return
 	}
 	defer answer.Release()
-	object := answer.Data
-	if !answer.Failed {
-		object = d.shape.apply(object)
+	if err != nil {
+		d.logger.LogAttrs(r.Context(), slog.LevelError, "answer is partial", slog.String("endpoint", d.name), slog.String("error", err.Error()))
 	}
-	if (len(object) > 0 || answer.Raw != nil) && !answer.Failed {
+	if (len(answer.Data) > 0 || answer.Raw != nil) && !answer.Failed {
 		h["X-Krakend-Completed"] = completed
 		if d.cacheControl != nil {
 			h["Cache-Control"] = d.cacheControl
@@ -53,7 +135,19 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 		write(w, typeJSON, answer.Raw)
 		return
 	}
-	d.render(w, object)
+	d.render(w, r, answer.Data)
+}
+
+func (d *data) fetch(ctx context.Context, w http.ResponseWriter, call backend.Call) (*backend.Answer, error) {
+	if d.holds {
+		if err := hold(ctx, w, &call); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range d.shadows {
+		s.call(ctx, again(&call))
+	}
+	return d.source.fetch(ctx, &call)
 }
 
 var _ Pipe = (*data)(nil)

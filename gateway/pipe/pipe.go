@@ -35,55 +35,51 @@ type Options struct {
 	Clients        Clients
 	ReturnErrorMsg bool
 	Tunnels        *Tunnels
+	Shadows        *Shadows // needed where a backend is a shadow
 	Logger         *slog.Logger
 }
 
 // New compiles the pipe of e. names are its path's parameters. The error begins
 // with the key that this build can't serve.
 func New(e *config.Endpoint, names []string, o *Options) (Pipe, error) {
-	if len(e.Backends) != 1 {
-		return nil, fmt.Errorf("backend: %d backends are not supported yet: leave one", len(e.Backends))
+	if len(e.Backends) == 0 {
+		return nil, errors.New("backend: an endpoint needs a backend")
 	}
 	if e.Timeout <= 0 {
 		return nil, fmt.Errorf("timeout: must be more than 0s (got %s)", e.Timeout)
 	}
-	b := e.Backends[0]
-	streams := e.OutputEncoding == noOp
-	if streams {
-		b.Encoding = noOp
-	}
-	transport := o.Transport
-	if o.Around != nil {
-		var err error
-		if transport, err = o.Around(&b, transport); err != nil {
-			return nil, fmt.Errorf("backend[0].%w", err)
-		}
-	}
-	called, err := backend.New(&b, names, transport)
-	if err != nil {
-		return nil, fmt.Errorf("backend[0].%w", err)
-	}
 	common := common{
 		name:    e.Method + " " + e.Path,
-		backend: called,
 		inbound: newInbound(e, o),
 		timeout: e.Timeout,
 		version: VersionHeader(o),
 		message: o.ReturnErrorMsg,
 		logger:  o.Logger,
 	}
-	if streams {
-		return &stream{common: common, tunnels: o.Tunnels}, nil
+	if e.OutputEncoding == noOp {
+		return newStream(e, names, o, common)
 	}
-	render, err := newRender(e.OutputEncoding, b.Encoding)
+	return newData(e, names, o, common)
+}
+
+// newBackend compiles the i-th backend of e.
+func newBackend(e *config.Endpoint, i int, names []string, o *Options) (*backend.Backend, error) {
+	b := e.Backends[i]
+	if e.OutputEncoding == noOp {
+		b.Encoding = noOp
+	}
+	transport, err := o.Transport, error(nil)
+	if o.Around != nil {
+		transport, err = o.Around(&b, transport)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("backend[%d].%w", i, err)
 	}
-	shape := newShape(&b)
-	if shape.none() && !b.IsCollection && b.Encoding == "json" && e.OutputEncoding == "json" {
-		called.KeepRaw()
+	called, err := backend.New(&b, names, transport)
+	if err != nil {
+		return nil, fmt.Errorf("backend[%d].%w", i, err)
 	}
-	return &data{common: common, shape: shape, render: render, cacheControl: cacheControl(e.CacheTTL)}, nil
+	return called, nil
 }
 
 const noOp = "no-op"
@@ -112,7 +108,6 @@ func SetHeaders(h http.Header, version []string) {
 // common is what the pipes of all encodings have.
 type common struct {
 	name    string // method and path, for the log
-	backend *backend.Backend
 	inbound inbound
 	timeout time.Duration
 	version []string
@@ -140,6 +135,9 @@ func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 		moesif.From(r.Context()).Refuse(moesif.BadRequest)
 		BadRequest(w, err.Error())
 		return
+	case errors.Is(err, errBodyTooLong):
+		moesif.From(r.Context()).Refuse(moesif.BadRequest)
+		status = http.StatusRequestEntityTooLarge
 	case errors.As(err, &answer):
 		status = answer.Code
 		if answer.ContentType != "" {

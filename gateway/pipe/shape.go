@@ -9,12 +9,13 @@ import (
 )
 
 // shape is what a backend's data goes through: target, then allow or deny, then
-// mapping, then group (KrakenD v3, 1.7).
+// mapping, then group (KrakenD v3, 1.7). A flatmap stands for allow, deny and mapping.
 type shape struct {
 	target  []string
 	allow   paths
 	deny    paths
 	mapping map[string]string
+	flatmap flatmap
 	group   string
 }
 
@@ -25,6 +26,10 @@ func newShape(b *config.Backend) shape {
 	s := shape{group: b.Group}
 	if b.Target != "" {
 		s.target = strings.Split(b.Target, ".")
+	}
+	if len(b.Proxy.Flatmap) > 0 {
+		s.flatmap = newFlatmap(b.Proxy.Flatmap)
+		return s
 	}
 	if len(b.Allow) > 0 {
 		s.allow = newPaths(b.Allow)
@@ -42,7 +47,7 @@ func newShape(b *config.Backend) shape {
 
 // none reports whether the shape changes nothing.
 func (s *shape) none() bool {
-	return s.target == nil && s.allow == nil && s.deny == nil && s.mapping == nil && s.group == ""
+	return s.target == nil && s.allow == nil && s.deny == nil && s.mapping == nil && s.flatmap == nil && s.group == ""
 }
 
 // newPaths builds the tree; of a path and one below it, the shorter counts.
@@ -88,6 +93,9 @@ func (s *shape) apply(data map[string]any) map[string]any {
 	}
 	if s.mapping != nil {
 		data = s.rename(data)
+	}
+	if data != nil { // a null stays one
+		s.flatmap.apply(data)
 	}
 	if s.group != "" {
 		return map[string]any{s.group: data}

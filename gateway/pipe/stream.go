@@ -2,16 +2,33 @@ package pipe
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/gatemeter/gatemeter/gateway/backend"
+	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
 // stream is the no-op pipe: bodies pass in both directions as they arrive, status
 // and headers as they are.
 type stream struct {
 	common
+	backend *backend.Backend
 	tunnels *Tunnels
+	calls   int // at the same time; the first answer counts
+}
+
+func newStream(e *config.Endpoint, names []string, o *Options, c common) (*stream, error) {
+	if len(e.Backends) != 1 {
+		return nil, fmt.Errorf("backend: a no-op endpoint has one backend (got %d)", len(e.Backends))
+	}
+	called, err := newBackend(e, 0, names, o)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{common: c, backend: called, tunnels: o.Tunnels, calls: e.ConcurrentCalls}, nil
 }
 
 // Serve implements Pipe.
@@ -22,7 +39,13 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	body := openUpload(w, r)
 	defer body.finish(w)
 	call := s.inbound.call(r, values, body)
-	resp, err := s.backend.Do(ctx, &call)
+	var resp *http.Response
+	var err error
+	if s.calls > 1 {
+		resp, err = s.race(ctx, w, call)
+	} else {
+		resp, err = s.backend.Do(ctx, &call)
+	}
 	body.answered(w, r)
 	if err != nil {
 		s.fail(w, r, err)
