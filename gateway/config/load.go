@@ -135,6 +135,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	b.routes(s, where)
 	b.believedAddresses(s)
 	b.quotas(s)
+	b.tierConnections(s)
 	b.close(rootAdvice)
 	return s
 }

@@ -122,7 +122,8 @@ if reply[1] == 1 then
 end
 return reply`)
 
-// graceOfKeys is how long a key outlives its window: clocks differ.
+// graceOfKeys is how long a key outlives its window, or its bucket the instant at
+// which it is full: clocks differ.
 const graceOfKeys = time.Minute
 
 // count implements counter, in one atomic script.
