@@ -84,7 +84,7 @@ func (q *Quota) decide(r *http.Request, values []string) verdict {
 	charge := q.processor.charge(v.tier.rule, key)
 	ok, err := q.processor.count(r.Context(), charge)
 	switch {
-	case err != nil && q.processor.failed:
+	case err != nil && q.processor.allow:
 	case err != nil:
 		v.status, v.reason = http.StatusServiceUnavailable, moesif.Quota
 	default:

@@ -103,7 +103,7 @@ return 1`)
 // take takes a token from the bucket at key, if there is one. A nil now is the
 // server's clock.
 func (r *Redis) take(ctx context.Context, key string, p pace, now func() time.Time) (ok bool, err error) {
-	client, err := r.connected()
+	client, err := r.connected(ctx)
 	if err != nil {
 		return false, err
 	}
