@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -140,12 +139,7 @@ func TestTiersAreSharedThroughRedis(t *testing.T) {
 
 func TestTiersWithoutTheirRedis(t *testing.T) {
 	host, _ := counting(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := l.Addr().String()
-	l.Close()
+	nobody := freeAddress(t)
 	for allow, want := range map[string]int{"false": 0, "true": 3} {
 		g := run(t, sharing(t, host, nobody, allow))
 		for _, header := range []string{"X-Plan: gold", "X-User: u"} {
