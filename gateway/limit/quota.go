@@ -194,7 +194,7 @@ func (w *weighed) weigh(r *http.Request, resp *http.Response, v *verdict) {
 		rest := *v.charge
 		rest.n, rest.force, rest.used = n-1, true, make([]int64, len(rest.used))
 		if rest.n != 0 {
-			_, _ = w.quota.processor.count(ctx, &rest) // logged there; nobody waits for it
+			_, _ = w.quota.processor.count(ctx, &rest) // logged there; the answer is given already
 		}
 	})
 }
