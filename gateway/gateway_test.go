@@ -12,7 +12,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/modify"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 )
 
@@ -195,9 +197,22 @@ func handlerOf(t testing.TB, transport http.RoundTripper, endpoints ...config.En
 	return h
 }
 
+// partsOf is a gateway that serves nothing, with what its handler is compiled from.
+func partsOf(t testing.TB, s *config.Service) *Gateway {
+	t.Helper()
+	g := &Gateway{service: s, logger: slog.New(slog.DiscardHandler), caches: modify.NewCaches(s)}
+	g.auth = auth.NewKeeper(s, g.logger)
+	t.Cleanup(g.letGo)
+	var err error
+	if g.limits, err = newLimits(g, pipe.Clients{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 func handlerAround(t testing.TB, s *config.Service, transport http.RoundTripper, around func(*config.Backend, http.RoundTripper) (http.RoundTripper, error)) (asked, error) {
 	t.Helper()
-	g := &Gateway{service: s, logger: slog.New(slog.DiscardHandler)}
+	g := partsOf(t, s)
 	shadows := pipe.NewShadows(g.logger)
 	t.Cleanup(shadows.Close)
 	h, err := newHandler(g, &pipe.Options{Transport: transport, Around: around, Version: "1.2.3", Tunnels: &pipe.Tunnels{}, Shadows: shadows, Logger: g.logger})

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -19,7 +18,6 @@ import (
 
 	"github.com/lestrrat-go/jwx/v3/jws/jwsbb"
 
-	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 )
@@ -89,8 +87,7 @@ func BenchmarkGateway(b *testing.B) {
 }
 
 func benchHandler(b *testing.B, e config.Endpoint) http.Handler {
-	g := &Gateway{service: serviceOf(e), logger: slog.New(slog.DiscardHandler), auth: auth.NewKeeper(serviceOf(e), slog.New(slog.DiscardHandler))}
-	b.Cleanup(g.auth.Close)
+	g := partsOf(b, serviceOf(e))
 	h, err := newHandler(g, &pipe.Options{Transport: canned{smallObject}, Tunnels: &pipe.Tunnels{}, Logger: g.logger})
 	if err != nil {
 		b.Fatal(err)

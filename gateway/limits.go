@@ -15,6 +15,7 @@ import (
 // limits makes what says how often, and how much.
 type limits struct {
 	options    limit.Options
+	name       string // of the service
 	redis      map[string]*limit.Redis
 	processors map[string]*limit.Processor
 	service    []guard // before every endpoint
@@ -31,7 +32,7 @@ func newLimits(g *Gateway, clients pipe.Clients, now func() time.Time) (*limits,
 	for i := range c.Redis {
 		secure, err := redisTLS(&c.Redis[i])
 		if err != nil {
-			return nil, fmt.Errorf("extra_config.redis: connection %s: %w", c.Redis[i].Name, err)
+			return l, fmt.Errorf("extra_config.redis: connection %s: %w", c.Redis[i].Name, err)
 		}
 		l.redis[c.Redis[i].Name] = limit.NewRedis(&c.Redis[i], secure)
 	}
@@ -40,7 +41,8 @@ func newLimits(g *Gateway, clients pipe.Clients, now func() time.Time) (*limits,
 		l.processors[p.Name] = limit.NewProcessor(p, l.redis[p.Connection], &l.options)
 	}
 	var err error
-	l.service, err = l.of(c, nil)
+	l.name = g.service.Name
+	l.service, err = l.of(c, nil, "")
 	return l, err
 }
 
@@ -56,7 +58,7 @@ func redisTLS(r *config.Redis) (*tls.Config, error) {
 // refuses is not used. names are e's parameters. The error begins with the key that
 // can't be used.
 func (l *limits) before(e *config.Endpoint, names []string) ([]guard, error) {
-	own, err := l.of(&e.Limits, names)
+	own, err := l.of(&e.Limits, names, e.Method+" "+e.Path)
 	if err != nil || len(own) == 0 {
 		return l.service, err
 	}
@@ -71,14 +73,15 @@ func (l *limits) before(e *config.Endpoint, names []string) ([]guard, error) {
 	return append(rates, quotas...), nil
 }
 
-// of compiles the guards of one extra_config, a quota last.
-func (l *limits) of(c *config.Limits, names []string) ([]guard, error) {
+// of compiles the guards of one extra_config, a quota last. route is the endpoint's
+// method and path, "" for the service.
+func (l *limits) of(c *config.Limits, names []string, route string) ([]guard, error) {
 	var list []guard
 	if c.Rate != nil {
 		list = append(list, limit.NewRate(c.Rate, names, &l.options))
 	}
 	if c.Tiered != nil {
-		tiered, err := limit.NewTiered(c.Tiered, names, &l.options)
+		tiered, err := limit.NewTiered(c.Tiered, names, l.redis, l.name+" "+route, &l.options)
 		if err != nil {
 			return nil, fmt.Errorf("extra_config.qos/ratelimit/tiered.%w", err)
 		}

@@ -1,11 +1,16 @@
 package gateway
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,21 +19,17 @@ import (
 	"github.com/gatemeter/gatemeter/moesif"
 )
 
-// redisServer starts a Redis of the test's own and gives its address.
-func redisServer(t *testing.T) string {
+// redisServer starts a Redis of the test's own, with more arguments, and gives its
+// address.
+func redisServer(t *testing.T, more ...string) string {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Fatal("the tests of quotas need redis-server (deploy/need.sh redis)")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	cmd := exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	cmd := exec.Command(program, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, more...)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -36,14 +37,31 @@ func redisServer(t *testing.T) string {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	settles(t, "Redis answers", func() bool {
+	listens(t, address)
+	return address
+}
+
+// listens waits until somebody does.
+func listens(t *testing.T, address string) {
+	t.Helper()
+	settles(t, address+" listens", func() bool {
 		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
 		}
 		return err == nil
 	})
-	return address
+}
+
+// freeAddress is one where nobody listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // plans are the processors of these tests.
@@ -157,6 +175,50 @@ func TestQuotasAreSharedThroughRedis(t *testing.T) {
 	}
 }
 
+func TestRedisIsReachedOverTLS(t *testing.T) {
+	host, _ := counting(t)
+	web := httptest.NewTLSServer(nil) // for its certificate
+	defer web.Close()
+	pair := web.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := func(name, kind string, bytes []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	certFile := file("cert.pem", "CERTIFICATE", pair.Certificate[0])
+	secure := freeAddress(t)
+	_, port, _ := net.SplitHostPort(secure)
+	redisServer(t, "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", file("key.pem", "PRIVATE KEY", key), "--tls-ca-cert-file", certFile, "--tls-auth-clients", "no")
+	listens(t, secure)
+	for _, tt := range []struct {
+		tls  *config.ClientTLS
+		want int
+	}{
+		{&config.ClientTLS{CACerts: []string{certFile}}, 200},
+		{&config.ClientTLS{AllowInsecureConnections: true}, 200},
+		{&config.ClientTLS{}, 503}, // nobody vouches for the certificate
+		{nil, 503},
+	} {
+		s := quota(t, host, secure, byUser)
+		s.Limits.Redis[0].TLS = tt.tls
+		if got := run(t, s).send(t, "GET /a/1", "", "X-Plan: gold", "X-User: u"); got.StatusCode != tt.want {
+			t.Errorf("%+v: got %d, want %d", tt.tls, got.StatusCode, tt.want)
+		}
+	}
+	s := quota(t, host, secure, byUser)
+	s.Limits.Redis[0].TLS = &config.ClientTLS{CACerts: []string{"/none.pem"}}
+	if _, err := New(s, Options{}); err == nil || err.Error() != "extra_config.redis: connection main: ca_certs: open /none.pem: no such file or directory" {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
 func TestOptionsOfQuotas(t *testing.T) {
 	host, _ := counting(t)
 	h := &hand{}
@@ -178,12 +240,7 @@ func TestOptionsOfQuotas(t *testing.T) {
 // or pass where on_failure_allow says so.
 func TestQuotasThatCannotBeCounted(t *testing.T) {
 	host, _ := counting(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := l.Addr().String()
-	l.Close()
+	nobody := freeAddress(t)
 	for allow, want := range map[bool]int{false: 503, true: 200} {
 		s := quota(t, host, nobody, byUser)
 		s.Limits.Processors[0].AllowOnFailure = allow

@@ -150,6 +150,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	b.quotas(s)
 	b.protects(s, extra)
 	b.toldKeys(s)
+	b.tierConnections(s)
 	b.close(rootAdvice)
 	return s
 }

@@ -89,7 +89,7 @@ func (b *block) processors(redis []Redis) []Processor {
 			b.problem(o.at("name"), "%s stands twice: give each processor its own name", show(p.Name))
 		}
 		if p.Connection != "" && !slices.ContainsFunc(redis, func(r Redis) bool { return r.Name == p.Connection }) {
-			b.problem(o.at("connection_name"), "no connection of this name is in the redis block of extra_config (got %s)%s", show(p.Connection), didYouMean(p.Connection, redisNames(redis)))
+			b.problem(o.at("connection_name"), noConnection, show(p.Connection), didYouMean(p.Connection, redisNames(redis)))
 		}
 		p.Rules = o.quotaRules()
 		// These spare calls of Redis, and change no answer.

@@ -38,6 +38,11 @@ type RateLimit struct {
 	Strategy
 	Shards        int           // clients are kept in so many maps, each with its lock
 	CleanupPeriod time.Duration // forgotten after it are clients with a full bucket
+
+	Connection     string // of redis, where the buckets are then; "": in this gateway's memory
+	AllowOnFailure bool   // when Redis can't say
+
+	path string // of the block
 }
 
 // Strategy says what tells one client from another.
@@ -63,6 +68,7 @@ func (b *block) rateLimit(e *Endpoint) *RateLimit {
 	}
 	every := b.every()
 	l := &RateLimit{
+		path:          b.path,
 		All:           b.rate("max_rate", "capacity", every),
 		Client:        b.rate("client_max_rate", "client_capacity", every),
 		Strategy:      b.strategy("strategy", "key", e),

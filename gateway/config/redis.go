@@ -123,6 +123,8 @@ func (b *block) redisAddress(path, address string) string {
 	return net.JoinHostPort(host, port)
 }
 
+const noConnection = "no connection of this name is in the redis block of extra_config (got %s)%s"
+
 func redisNames(list []Redis) []string {
 	names := make([]string, len(list))
 	for i := range list {

@@ -36,16 +36,53 @@ func (b *block) tiered(e *Endpoint) *Tiered {
 	out := &Tiered{Tiers: Tiers{Key: b.tierKey()}}
 	for o := range b.objects("tiers") {
 		o.tier(&out.Tiers)
-		o.refuse("ratelimit_redis", "every gateway would count for itself")
-		out.Limits = append(out.Limits, o.object("ratelimit").rateLimit(e))
-		if !o.has("ratelimit") && !o.has("ratelimit_redis") {
-			o.warn(o.at("ratelimit"), "missing: this tier is not limited")
-		}
+		out.Limits = append(out.Limits, o.tierLimit(e))
 		o.close(nil)
 	}
 	b.tiersDone(&out.Tiers)
 	b.close(nil)
 	return out
+}
+
+// tierLimit reads the limit of a tier, in memory or in Redis; nil when there is none.
+func (b *block) tierLimit(e *Endpoint) *RateLimit {
+	local, shared := b.object("ratelimit"), b.object("ratelimit_redis")
+	if local != nil && shared != nil {
+		b.problem(shared.path, "stands beside ratelimit: set only one of the two")
+	}
+	if local == nil && shared == nil {
+		b.warn(b.at("ratelimit"), "missing: this tier is not limited")
+	}
+	if shared == nil {
+		return local.rateLimit(e)
+	}
+	connection, allow := shared.text("connection_name"), shared.flag("on_failure_allow")
+	if connection == "" {
+		b.problem(shared.at("connection_name"), "missing: the name of a connection in the redis block of extra_config")
+	}
+	l := shared.rateLimit(e)
+	if l != nil {
+		l.Connection, l.AllowOnFailure = connection, allow
+	}
+	return l
+}
+
+// tierConnections checks that every limit of a tier refers to what is there.
+func (b *block) tierConnections(s *Service) {
+	check := func(t *Tiered) {
+		if t == nil {
+			return
+		}
+		for _, l := range t.Limits {
+			if l != nil && l.Connection != "" && !slices.Contains(redisNames(s.Limits.Redis), l.Connection) {
+				b.problem(under(l.path, "connection_name"), noConnection, show(l.Connection), didYouMean(l.Connection, redisNames(s.Limits.Redis)))
+			}
+		}
+	}
+	check(s.Limits.Tiered)
+	for i := range s.Endpoints {
+		check(s.Endpoints[i].Limits.Tiered)
+	}
 }
 
 func (b *block) tierKey() string { return textproto.CanonicalMIMEHeaderKey(b.text("tier_key")) }

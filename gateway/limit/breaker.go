@@ -14,7 +14,7 @@ import (
 // max_errors calls in a row have failed, none is made until timeout has passed; then
 // one is tried, and decides. A call that its client gave up counts neither way.
 type breaker struct {
-	circuit *gobreaker.CircuitBreaker[*http.Response]
+	circuit *gobreaker.CircuitBreaker[struct{}]
 	blind   bool // to statuses: every answer is a success
 	next    http.RoundTripper
 }
@@ -34,7 +34,7 @@ func NewBreaker(c *config.Breaker, b *config.Backend, next http.RoundTripper, o 
 		Interval:     c.Interval,
 		Timeout:      c.Timeout,
 		ReadyToTrip:  func(n gobreaker.Counts) bool { return int64(n.ConsecutiveFailures) > int64(c.MaxErrors) },
-		IsExcluded:   func(err error) bool { return err == errUndecided },
+		IsExcluded:   func(err error) bool { return errors.Is(err, errUndecided) },
 		IsSuccessful: func(err error) bool { return err == nil },
 	}
 	if settings.Name == "" {
@@ -46,7 +46,7 @@ func NewBreaker(c *config.Breaker, b *config.Backend, next http.RoundTripper, o 
 		}
 	}
 	return &breaker{
-		circuit: gobreaker.NewCircuitBreaker[*http.Response](settings),
+		circuit: gobreaker.NewCircuitBreaker[struct{}](settings),
 		blind:   b.Encoding == "no-op" || b.ErrorDetails != "",
 		next:    next,
 	}
@@ -54,17 +54,18 @@ func NewBreaker(c *config.Breaker, b *config.Backend, next http.RoundTripper, o 
 
 // RoundTrip implements http.RoundTripper.
 func (b *breaker) RoundTrip(r *http.Request) (*http.Response, error) {
+	var resp *http.Response
 	var err error
-	resp, verdict := b.circuit.Execute(func() (*http.Response, error) {
-		var resp *http.Response
-		resp, err = b.next.RoundTrip(r)
-		return resp, b.judge(r, resp, err)
+	asked := false
+	_, verdict := b.circuit.Execute(func() (struct{}, error) {
+		asked = true
+		resp, err = b.next.RoundTrip(r) //nolint:bodyclose // returned below
+		return struct{}{}, b.judge(r, resp, err)
 	})
-	switch verdict { //nolint:errorlint // they are never wrapped
-	case nil, errFailed, errUndecided:
-		return resp, err
+	if !asked {
+		return nil, unsent(r, verdict)
 	}
-	return nil, unsent(r, verdict)
+	return resp, err
 }
 
 func (b *breaker) judge(r *http.Request, resp *http.Response, err error) error {

@@ -43,7 +43,7 @@ type counter interface {
 type Processor struct {
 	rules   map[string]*rule
 	counter counter
-	failed  bool // what is said where use can't be counted: allow
+	allow   bool // when use can't be counted
 	retries int
 	backoff string
 	hash    bool
@@ -56,7 +56,7 @@ type Processor struct {
 // NewProcessor counts for p in Redis or, when redis is nil, in memory.
 func NewProcessor(p *config.Processor, redis *Redis, o *Options) *Processor {
 	out := &Processor{
-		rules: make(map[string]*rule, len(p.Rules)), failed: p.AllowOnFailure, retries: p.Retries, backoff: p.Backoff,
+		rules: make(map[string]*rule, len(p.Rules)), allow: p.AllowOnFailure, retries: p.Retries, backoff: p.Backoff,
 		hash: p.HashKeys, logger: o.Logger, name: p.Name, now: o.now(),
 	}
 	for _, r := range p.Rules {
@@ -109,7 +109,7 @@ func (p *Processor) log(ctx context.Context, err error) {
 	if ctx.Err() != nil || now-last < quiet || !p.logged.CompareAndSwap(last, now) {
 		return
 	}
-	p.logger.Error("a quota can't be counted", "quota", p.name, "error", err, "allowed", p.failed)
+	p.logger.Error("a quota can't be counted", "quota", p.name, "error", err, "allowed", p.allow)
 }
 
 // pause is how long to wait before a call is tried again. The reference names the

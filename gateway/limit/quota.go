@@ -84,7 +84,7 @@ func (q *Quota) decide(r *http.Request, values []string) verdict {
 	charge := q.processor.charge(v.tier.rule, key)
 	ok, err := q.processor.count(r.Context(), charge)
 	switch {
-	case err != nil && q.processor.failed:
+	case err != nil && q.processor.allow:
 	case err != nil:
 		v.status, v.reason = http.StatusServiceUnavailable, moesif.Quota
 	default:
@@ -194,7 +194,7 @@ func (w *weighed) weigh(r *http.Request, resp *http.Response, v *verdict) {
 		rest := *v.charge
 		rest.n, rest.force, rest.used = n-1, true, make([]int64, len(rest.used))
 		if rest.n != 0 {
-			_, _ = w.quota.processor.count(ctx, &rest) // logged there; nobody waits for it
+			_, _ = w.quota.processor.count(ctx, &rest) // logged there; the answer is given already
 		}
 	})
 }

@@ -25,9 +25,9 @@ type Redis struct {
 
 	mu      sync.Mutex
 	client  rueidis.Client // nil: not connected
-	dialing bool
-	err     error     // of the last attempt
-	next    time.Time // of the next one
+	attempt chan struct{}  // closed when the attempt to connect that is under way ends; nil: none is
+	err     error          // of the last attempt
+	next    time.Time      // of the next one
 	closed  bool
 }
 
@@ -58,9 +58,10 @@ const tryEvery = time.Second
 
 var errClosed = errors.New("the connection to Redis is closed")
 
-// connected gives the client. One caller at a time connects; meanwhile, and for a
-// second after a failure, the others get the last error at once.
-func (r *Redis) connected() (rueidis.Client, error) {
+// connected gives the client. Who finds none connects; whoever comes meanwhile waits
+// for that, but only the first time: after a failure, and for a second, the others get
+// the last error at once.
+func (r *Redis) connected(ctx context.Context) (rueidis.Client, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -68,37 +69,65 @@ func (r *Redis) connected() (rueidis.Client, error) {
 		return nil, errClosed
 	case r.client != nil:
 		return r.client, nil
-	case r.dialing && r.err == nil:
-		return nil, errors.New("still connecting to Redis")
-	case r.dialing, time.Now().Before(r.next):
+	case r.err != nil && (r.attempt != nil || time.Now().Before(r.next)):
 		return nil, r.err
+	case r.attempt == nil:
+		r.attempt = make(chan struct{})
+		go r.connect(r.attempt)
 	}
-	r.dialing = true
+	attempt := r.attempt
 	r.mu.Unlock()
-	client, err := rueidis.NewClient(r.options)
+	wait := time.NewTimer(r.options.Dialer.Timeout)
+	defer wait.Stop()
+	var err error
+	select {
+	case <-attempt:
+	case <-wait.C:
+		err = errors.New("connecting to Redis takes too long")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	r.mu.Lock()
-	r.dialing = false
-	if err != nil {
-		r.err = fmt.Errorf("connecting to Redis: %w", err)
-		r.next = time.Now().Add(tryEvery)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.client == nil:
 		return nil, r.err
 	}
-	if r.closed {
-		client.Close()
-		return nil, errClosed
-	}
-	r.client, r.err = client, nil
-	return client, nil
+	return r.client, nil
 }
 
-// Close ends the connections.
-func (r *Redis) Close() {
+// connect is one attempt.
+func (r *Redis) connect(done chan struct{}) {
+	client, err := rueidis.NewClient(r.options)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer close(done)
+	r.attempt, r.err = nil, nil
+	switch {
+	case err != nil:
+		r.err = fmt.Errorf("connecting to Redis: %w", err)
+		r.next = time.Now().Add(tryEvery)
+	case r.closed:
+		client.Close()
+		r.err = errClosed
+	default:
+		r.client = client
+	}
+}
+
+// Close ends the connections, and waits for an attempt to make one.
+func (r *Redis) Close() {
+	r.mu.Lock()
 	r.closed = true
-	if r.client != nil {
-		r.client.Close()
-		r.client = nil
+	client, attempt := r.client, r.attempt
+	r.client = nil
+	r.mu.Unlock()
+	if attempt != nil {
+		<-attempt
+	}
+	if client != nil {
+		client.Close()
 	}
 }
 
@@ -122,12 +151,13 @@ if reply[1] == 1 then
 end
 return reply`)
 
-// graceOfKeys is how long a key outlives its window: clocks differ.
+// graceOfKeys is how long a key outlives its window, or its bucket the instant at
+// which it is full: clocks differ.
 const graceOfKeys = time.Minute
 
 // count implements counter, in one atomic script.
 func (r *Redis) count(ctx context.Context, c *charge) (ok bool, err error) {
-	client, err := r.connected()
+	client, err := r.connected(ctx)
 	if err != nil {
 		return false, err
 	}

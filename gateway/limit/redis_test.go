@@ -27,21 +27,31 @@ type server struct {
 	stop    func() // once
 }
 
-// newServer starts Redis on a free port, with a password when it is not "", and stops it with the test.
-func newServer(t testing.TB, password string) *server {
+// newServer starts Redis on a free port, with a password when it is not "" and more
+// arguments, and stops it with the test.
+func newServer(t testing.TB, password string, more ...string) *server {
+	t.Helper()
+	return serverAt(t, freeAddress(t), password, more...)
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func serverAt(t testing.TB, address, password string, more ...string) *server {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Fatal("the tests of quotas need redis-server (deploy/need.sh redis)")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
 	_, port, _ := net.SplitHostPort(address)
-	args := []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, more...)
 	if password != "" {
 		args = append(args, "--requirepass", password)
 	}
@@ -58,13 +68,21 @@ func newServer(t testing.TB, password string) *server {
 		_ = cmd.Wait()
 	})
 	t.Cleanup(s.stop)
-	for end := time.Now().Add(patience); ; <-time.After(5 * time.Millisecond) {
+	settles(t, "Redis answers", func() bool {
 		s.client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, Password: password, ForceSingleClient: true, DisableCache: true})
-		if err == nil {
-			return s
-		}
+		return err == nil
+	})
+	return s
+}
+
+// settles waits until so is true.
+func settles(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !so(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("Redis does not answer: %v", err)
+			t.Fatalf("not so: %s", what)
 		}
 	}
 }
@@ -234,35 +252,66 @@ func TestAWrongPasswordIsAnErrorWithoutIt(t *testing.T) {
 
 // Without Redis counting fails, fast, and works again once Redis is back.
 func TestRedisMayComeLateAndGo(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	h := &hand{}
 	r := redisOf(t, address, "")
-	p := processorOf(h, r, config.QuotaLimit{Amount: 9, Unit: "day"})
-	for range 100 { // none of them but the first dials
-		if _, err := p.count(context.Background(), p.charge(p.rules["r"], "k")); err == nil {
+	p := processorOf(h, r, config.QuotaLimit{Amount: 1000, Unit: "day"})
+	counts := func() bool {
+		_, err := p.count(t.Context(), p.charge(p.rules["r"], "k"))
+		return err == nil
+	}
+	for range 100 { // after the first none of them waits
+		if counts() {
 			t.Fatal("counted without Redis")
 		}
 	}
-	s := newServer(t, "")
-	r.mu.Lock()
-	r.options.InitAddress = []string{s.address} // it is there now
-	r.next = time.Time{}
-	r.mu.Unlock()
-	if ok, _ := p.use(t, "k", 1, false); !ok {
-		t.Error("refused")
-	}
+	s := serverAt(t, address, "")
+	settles(t, "Redis is found", counts)
 	s.stop()
-	if _, err := p.count(context.Background(), p.charge(p.rules["r"], "k")); err == nil {
+	if counts() {
 		t.Error("counted after Redis has gone")
 	}
+	serverAt(t, address, "")
+	settles(t, "Redis is found again", counts)
 	r.Close()
-	if _, err := p.count(context.Background(), p.charge(p.rules["r"], "k")); err == nil {
+	if counts() {
 		t.Error("counted after Close")
+	}
+}
+
+// Calls that come while the first one connects wait for it.
+func TestTheFirstCallsWaitForTheConnection(t *testing.T) {
+	h := &hand{}
+	p := processorOf(h, redisOf(t, newServer(t, "").address, ""), config.QuotaLimit{Amount: 1000, Unit: "day"})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if _, err := p.count(t.Context(), p.charge(p.rules["r"], "k")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// All keys of a client are in one slot, so that a cluster can count them in one script.
+func TestAClusterCounts(t *testing.T) {
+	s := newServer(t, "", "--cluster-enabled", "yes")
+	if err := s.client.Do(t.Context(), s.client.B().Arbitrary("CLUSTER", "ADDSLOTSRANGE", "0", "16383").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	r := NewRedis(&config.Redis{Addresses: []string{s.address}, Cluster: true, DialTimeout: patience, Timeout: patience}, nil)
+	t.Cleanup(r.Close)
+	h := &hand{}
+	p := processorOf(h, r, config.QuotaLimit{Amount: 1, Unit: "minute"}, config.QuotaLimit{Amount: 5, Unit: "day"}, config.QuotaLimit{Amount: 9, Unit: "year"})
+	settles(t, "the cluster is up", func() bool {
+		_, err := p.count(t.Context(), p.charge(p.rules["r"], "first"))
+		return err == nil
+	})
+	for _, want := range []bool{true, false} {
+		if ok, used := p.use(t, "k", 1, false); ok != want || fmt.Sprint(used) != "[1 1 1]" {
+			t.Errorf("%v %v", ok, used)
+		}
 	}
 }
 

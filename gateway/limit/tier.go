@@ -104,21 +104,34 @@ func (t *tiers) now() time.Time { return t.options.now()() }
 // then share its buckets.
 type Tiered struct {
 	tiers
-	limits []*Rate // one a tier; nil: no limit
+	limits []admitter // one a tier; nil: no limit
+}
+
+type admitter interface {
+	Admit(w http.ResponseWriter, r *http.Request, values []string) (*http.Request, bool)
 }
 
 // NewTiered compiles t. params are the names of the endpoint's parameters, nil for a
-// limit that several endpoints share. The error begins with the key that can't be used.
-func NewTiered(t *config.Tiered, params []string, o *Options) (*Tiered, error) {
+// limit that several endpoints share. redis holds the connections by name; scope tells
+// this limit from others there, and is the same in all gateways that share it. The
+// error begins with the key that can't be used.
+func NewTiered(t *config.Tiered, params []string, redis map[string]*Redis, scope string, o *Options) (*Tiered, error) {
 	found, err := newTiers(&t.Tiers, params, o)
 	if err != nil {
 		return nil, err
 	}
 	out := &Tiered{tiers: found}
-	for _, l := range t.Limits {
-		var limit *Rate
-		if l != nil {
+	for i, l := range t.Limits {
+		var limit admitter
+		switch {
+		case l == nil:
+		case l.Connection == "":
 			limit = NewRate(l, params, o)
+		case redis[l.Connection] == nil:
+			return nil, fmt.Errorf("tiers[%d].ratelimit_redis.connection_name: no connection is named %q", i, l.Connection)
+		default:
+			c := t.List[i]
+			limit = newShared(l, params, redis[l.Connection], scope+" "+c.As+" "+c.Value, o)
 		}
 		out.limits = append(out.limits, limit)
 	}
