@@ -14,6 +14,7 @@ import (
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
+	"github.com/gatemeter/gatemeter/gateway/security"
 	"github.com/gatemeter/gatemeter/gateway/telemetry"
 	"github.com/gatemeter/gatemeter/moesif"
 	"github.com/gatemeter/gatemeter/policy"
@@ -76,6 +77,9 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.handler = h
+	if s.CORS != nil {
+		g.handler = security.CORS(s.CORS, h, g.logger)
+	}
 	if s.Moesif != nil {
 		g.integration, err = moesif.New(*s.Moesif, moesif.Options{
 			Logger: g.logger, Compile: policy.Compile, TrustedProxies: trusted, Version: o.Version,
@@ -85,7 +89,7 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		}
 		h.govern = g.integration.Govern
 		h.tellParams = s.Moesif.ShouldSkip != ""
-		g.handler = g.integration.Capture(h)
+		g.handler = g.integration.Capture(g.handler)
 	}
 	if !s.Router.DisableAccessLog {
 		g.access = telemetry.NewAccess(g.logger)

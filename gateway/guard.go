@@ -25,7 +25,9 @@ type guards struct {
 // newGuards compiles what stands before e. names are its parameters. The error
 // begins with the key that can't be used.
 func (g *Gateway) newGuards(e *config.Endpoint, names []string) (guards, error) {
-	return guards{}, nil
+	var all guards
+	all.identify = append(all.identify, securityGuards(e.Secure, e.Bots)...)
+	return all, nil
 }
 
 // admit asks each of list in turn.

@@ -24,7 +24,9 @@ type handler struct {
 	echo    bool
 	version []string // X-Krakend
 	clients pipe.Clients
-	govern  func(http.ResponseWriter, *http.Request) bool
+	// guards of the whole service stand before everything but /__health.
+	guards []guard
+	govern func(http.ResponseWriter, *http.Request) bool
 	// tellParams: an expression may look at the route's parameters.
 	tellParams bool
 	access     *telemetry.Access
@@ -51,6 +53,7 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		echo:    s.EchoEndpoint,
 		version: pipe.VersionHeader(o),
 		clients: o.Clients,
+		guards:  securityGuards(s.Secure, s.Bots),
 		govern:  func(http.ResponseWriter, *http.Request) bool { return true },
 		metrics: g.metrics,
 		logger:  g.logger,
@@ -126,12 +129,16 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	x := moesif.From(r.Context())
 	if h.debug && under(path, "/__debug") || h.echo && under(path, "/__echo") {
 		x.Ignore()
-		h.mirror(a, r, path)
+		if r, ok := admit(h.guards, a, r, nil); ok {
+			h.mirror(a, r, path)
+		}
 		return
 	}
 	e, params, ok := h.table.Lookup(r.Method, path, a.values[:0])
 	if !ok {
-		h.miss(a, r, path)
+		if r, ok = admit(h.guards, a, r, nil); ok {
+			h.miss(a, r, path)
+		}
 		return
 	}
 	a.counts = e.counts
@@ -143,6 +150,9 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	x.SetRoute(e.pattern)
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
+	}
+	if r, ok = admit(h.guards, a, r, params.Values); !ok {
+		return
 	}
 	if r, ok = admit(e.guards.identify, a, r, params.Values); !ok {
 		return

@@ -35,6 +35,7 @@ var floors = []struct {
 	{"gateway/config", []string{"moesif", "policy"}},
 	{"gateway/telemetry", []string{"moesif", "gateway/config"}},
 	{"gateway/route", nil},
+	{"gateway/security", []string{"moesif", "gateway/config"}},
 	{"gateway/backend", []string{"gateway/config", "moesif/scan"}},
 	{"gateway/pipe", []string{"moesif", "policy", "gateway/config", "gateway/backend"}},
 	{"gateway/audit", []string{"gateway/config"}},

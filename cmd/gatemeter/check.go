@@ -26,7 +26,7 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			for _, warning := range service.Warnings {
-				fmt.Fprintln(cmd.ErrOrStderr(), "WARNING", warning)
+				fmt.Fprintln(cmd.ErrOrStderr(), "WARNING", service.Lines.Locate(warning))
 			}
 			if dump {
 				if err := outline(cmd, service); err != nil {

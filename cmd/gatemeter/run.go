@@ -35,7 +35,7 @@ func runCommand() *cobra.Command {
 			}
 			logger := telemetry.Logger(service.Logging, os.Stdout)
 			for _, warning := range service.Warnings {
-				logger.Warn(warning)
+				logger.Warn(service.Lines.Locate(warning))
 			}
 			g, err := gateway.New(service, gateway.Options{Logger: logger, Version: version})
 			if err != nil {
@@ -60,6 +60,12 @@ func load(cmd *cobra.Command, file string) (*config.Service, error) {
 	if err == nil {
 		return service, nil
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "ERROR parsing the configuration file: %s\n%v\n", file, err)
+	out := cmd.ErrOrStderr()
+	fmt.Fprintln(out, "ERROR parsing the configuration file:", file)
+	var problems config.Problems
+	errors.As(err, &problems)
+	for _, p := range problems {
+		fmt.Fprintln(out, p.Located())
+	}
 	return nil, reportedError{err}
 }

@@ -71,7 +71,7 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	case len(backends) > 1:
 		b.problem(b.at("backend"), "not supported yet: answers of several backends can't be merged (got %d; keep one, or leave this endpoint to KrakenD)", len(backends))
 	}
-	b.endpointExtra()
+	b.endpointExtra(&e)
 	b.close(endpointAdvice)
 	if !slices.Contains(endpointMethods, e.Method) {
 		b.warn(b.at("method"), "%s is not served, the endpoint is skipped (one of %s)%s",
@@ -81,8 +81,11 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	return e, true
 }
 
-func (b *block) endpointExtra() {
-	proxy := b.extra(atEndpoint)["proxy"]
+func (b *block) endpointExtra(e *Endpoint) {
+	extra := b.extra(atEndpoint)
+	e.Secure = extra["security/http"].secureHeaders()
+	e.Bots = extra["security/bot-detector"].bots()
+	proxy := extra["proxy"]
 	if proxy == nil {
 		return
 	}

@@ -18,6 +18,10 @@ import (
 // KRAKEND_<KEY> replaces a key at the root of the file, also an absent one, and
 // GATEMETER_<KEY> one of telemetry/moesif; an empty variable counts as not set. The error is Problems and names
 // everything that is wrong at once; what is only ignored is in Service.Warnings.
+//
+// FC_ENABLE makes the file a template (KrakenD v3, 1.1), with the settings, partials
+// and templates in the folders that FC_SETTINGS, FC_PARTIALS and FC_TEMPLATES name;
+// FC_OUT names a file for the result.
 func Load(path string, env func(string) (string, bool)) (*Service, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -36,11 +40,8 @@ func Parse(file string, data []byte, env func(string) (string, bool)) (*Service,
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
-	if v, _ := env("FC_ENABLE"); v != "" {
-		return nil, Problems{{Path: "FC_ENABLE", Message: "flexible configuration is not supported yet: unset it and give the rendered file"}}
-	}
 	f := &findings{}
-	values := readSource(f, file, data)
+	values := readConfiguration(f, file, data, env)
 	if len(f.problems) > 0 {
 		return nil, f.problems
 	}
@@ -51,13 +52,15 @@ func Parse(file string, data []byte, env func(string) (string, bool)) (*Service,
 		return v, name, v != ""
 	}
 	if !root.version(file) {
-		return nil, f.problems
+		return nil, f.located()
 	}
 	s := root.service(env)
 	if len(f.problems) > 0 {
-		return nil, f.problems
+		return nil, f.located()
 	}
-	s.Warnings = f.warnings
+	if s.Warnings = f.warnings; len(f.warnings) > 0 {
+		s.Lines = f.lines()
+	}
 	return s, nil
 }
 
@@ -120,6 +123,9 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.Logging = extra["telemetry/logging"].logging()
 	s.Metrics = extra["telemetry/metrics"].metrics()
 	s.Moesif = b.moesif(extra["telemetry/moesif"], env)
+	s.CORS = extra["security/cors"].cors()
+	s.Secure = extra["security/http"].secureHeaders()
+	s.Bots = extra["security/bot-detector"].bots()
 	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and block_listed_ips is easily passed by: name the proxies in front of the gateway")
 	}

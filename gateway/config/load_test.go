@@ -176,7 +176,6 @@ func TestEnvironmentIsCheckedLikeTheFile(t *testing.T) {
 		{"KRAKEND_HOST", "http://a,http://b", `KRAKEND_HOST: a port is a number from 1 to 65535 (got "http://a,http://b")`},
 		{"KRAKEND_VERSION", "2", `KRAKEND_VERSION: must be 3 (got "2")`},
 		{"KRAKEND_LISTEN_IP", "here", `KRAKEND_LISTEN_IP: must be an IP address such as 127.0.0.1 or :: (got "here")`},
-		{"FC_ENABLE", "0", `FC_ENABLE: flexible configuration is not supported yet: unset it and give the rendered file`},
 		{"GATEMETER_COLLECTOR_URL", "nowhere", `GATEMETER_COLLECTOR_URL: must be an http or https URL of a host, like https://api.moesif.net (got "nowhere")`},
 	} {
 		file := `{"version":3,"endpoints":[],"extra_config":{"telemetry/moesif":{"application_id":"a","user_id_headers":["X-User"]}}}`

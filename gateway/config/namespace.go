@@ -17,12 +17,15 @@ const (
 
 // served says where the namespaces that this build serves belong.
 var served = map[string][]level{
-	"router":            {atService},
-	"telemetry/moesif":  {atService},
-	"telemetry/logging": {atService},
-	"telemetry/metrics": {atService},
-	"proxy":             {atEndpoint, atBackend},
-	"backend/http":      {atBackend},
+	"router":                {atService},
+	"telemetry/moesif":      {atService},
+	"telemetry/logging":     {atService},
+	"telemetry/metrics":     {atService},
+	"security/cors":         {atService},
+	"security/http":         {atService, atEndpoint},
+	"security/bot-detector": {atService, atEndpoint},
+	"proxy":                 {atEndpoint, atBackend},
+	"backend/http":          {atBackend},
 }
 
 // refused says what would be lost, by namespace or by family, if a file were
@@ -33,7 +36,6 @@ var refused = map[string]string{
 	"auth/client-credentials":  "the backend would be called without a token",
 	"validation/":              "calls would not be validated",
 	"security/":                "calls would not be protected by it",
-	"security/cors":            "browsers would be denied calls from other origins",
 	"qos/":                     "calls would not be limited by it",
 	"qos/circuit-breaker":      "a failing backend would go on being called",
 	"qos/http-cache":           "answers of the backend would not be cached",

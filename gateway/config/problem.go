@@ -16,9 +16,19 @@ type Problem struct {
 	Path string
 	// Message says what is wrong, what was expected, and what was found.
 	Message string
+	// Where is the line of the key, as in "line 12"; "" where the file has none.
+	Where string
 }
 
 func (p Problem) String() string { return p.Path + ": " + p.Message }
+
+// Located is String with the key's line behind it.
+func (p Problem) Located() string {
+	if p.Where == "" {
+		return p.String()
+	}
+	return p.String() + " (" + p.Where + ")"
+}
 
 // Problems is everything wrong with a file, found in one pass. It is the error
 // of Load and Parse, and never empty there.
@@ -36,6 +46,16 @@ func (ps Problems) Error() string {
 type findings struct {
 	problems Problems
 	warnings []string
+	lines    func() Lines // of the file, once it is read
+}
+
+// located gives the problems with the lines of their keys.
+func (f *findings) located() Problems {
+	lines := f.lines()
+	for i := range f.problems {
+		f.problems[i].Where = lines.where(f.problems[i].Path)
+	}
+	return f.problems
 }
 
 func (f *findings) problem(path, format string, args ...any) {

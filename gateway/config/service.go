@@ -47,8 +47,12 @@ type Service struct {
 	Logging Logging
 	Metrics *Metrics       // nil: no metrics listener
 	Moesif  *moesif.Config // nil: the block is not there
+	CORS    *CORS          // nil: the block is not there
+	Secure  *SecureHeaders // nil: the block is not there
+	Bots    *Bots          // nil: the block is not there
 
 	Warnings []string // what is ignored or looks wrong, each with the path of its key
+	Lines    Lines    // of the keys that warnings are about
 }
 
 // Endpoint is one path and method of the public API (KrakenD v3, 1.3).
@@ -62,6 +66,8 @@ type Endpoint struct {
 	InputHeaders      []string // canonical; ["*"] lets all through
 	InputQueryStrings []string // ["*"] lets all through
 	Backends          []Backend
+	Secure            *SecureHeaders // nil: the block is not there
+	Bots              *Bots          // nil: the block is not there
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).

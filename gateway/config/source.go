@@ -17,13 +17,13 @@ import (
 )
 
 // readSource turns the bytes of a file into a tree of map[string]any, []any,
-// string, bool, nil and numbers (json.Number, int64, float64). The file's
-// extension picks the format: .yml and .yaml, .toml, anything else is JSON
+// string, bool, nil and numbers (json.Number, int64, float64). The extension of
+// format picks the format: .yml and .yaml, .toml, anything else is JSON
 // (KrakenD v3, 1.1).
-func readSource(f *findings, file string, data []byte) map[string]any {
+func readSource(f *findings, file, format string, data []byte) map[string]any {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	var tree any
-	switch strings.ToLower(filepath.Ext(file)) {
+	switch strings.ToLower(filepath.Ext(format)) {
 	case ".yml", ".yaml":
 		tree = readYAML(f, file, data)
 	case ".toml":
@@ -132,7 +132,7 @@ func explainJSON(data []byte, offset int, err error) string {
 	case offset >= len(data):
 		return "the file ends too early (a brace, a bracket or a quote is not closed)"
 	case bytes.HasSuffix(before, []byte("{")) && data[offset] == '{', bytes.HasPrefix(data[offset:], []byte("{{")):
-		return err.Error() + " (this looks like a template: flexible configuration is not supported yet)"
+		return err.Error() + " (this looks like a template: FC_ENABLE=1 renders it)"
 	case bytes.HasSuffix(before, []byte(",")) && (data[offset] == '}' || data[offset] == ']'):
 		return err.Error() + " (remove the comma before it)"
 	case data[offset] == '/' || data[offset] == '#':

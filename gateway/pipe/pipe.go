@@ -25,7 +25,7 @@ type Pipe interface {
 
 // Options are what the pipes of all endpoints share.
 type Options struct {
-	Transport      http.RoundTripper
+	Transport http.RoundTripper
 	// Around puts what stands between a backend and its transport: limits, breakers,
 	// tokens, caches. nil puts nothing there. Its error begins with the key that
 	// can't be used.

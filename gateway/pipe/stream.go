@@ -66,18 +66,18 @@ func answer(w http.ResponseWriter, resp *http.Response) error {
 	return nil
 }
 
-// copyHeader copies what is not hop-by-hop. The backend's own X-Krakend headers
-// stand beside the gateway's (KrakenD v3, 9.9).
+// copyHeader copies what is not hop-by-hop. What the gateway has set already, like
+// X-Krakend or the headers of CORS, stays, and the backend's own stands beside it
+// (KrakenD v3, 9.9).
 func copyHeader(dst, src http.Header) {
 	for name, values := range src {
-		switch {
-		case hopByHop(name):
-		case name == "X-Krakend" || name == "X-Krakend-Completed":
-			own := dst[name]
-			dst[name] = append(own[:len(own):len(own)], values...)
-		default:
-			dst[name] = values
+		if hopByHop(name) {
+			continue
 		}
+		if own := dst[name]; len(own) > 0 {
+			values = append(own[:len(own):len(own)], values...)
+		}
+		dst[name] = values
 	}
 	dropNamed(dst, src["Connection"])
 }
