@@ -17,26 +17,27 @@ const (
 // drain ends the gateway: requests under way finish, and meanwhile the queue of
 // events is pushed, so that one stream that stays open does not hold it up.
 func (g *Gateway) drain(ctx context.Context) {
+	last := g.live.newest.Load().Gateway
 	deadline := time.Now()
-	if g.integration != nil {
-		deadline = deadline.Add(g.service.Moesif.DrainTimeout)
+	if last.integration != nil {
+		deadline = deadline.Add(last.service.Moesif.DrainTimeout)
 	}
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		g.shutdown(ctx)
+		g.shutdown(ctx, last.service.MaxShutdownWaitTime)
 	}()
-	g.flushUntil(finished, deadline)
+	last.flushUntil(finished, deadline)
 
-	if g.integration != nil {
-		deadline = lastDeadline(time.Now(), deadline, g.service.Moesif.DrainTimeout)
+	if last.integration != nil {
+		deadline = lastDeadline(time.Now(), deadline, last.service.Moesif.DrainTimeout)
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	if err := g.Close(ctx); err != nil {
-		g.logger.Error("events were left undelivered", "error", err)
+		last.logger.Error("events were left undelivered", "error", err)
 	}
-	g.logger.Info("stopped")
+	last.logger.Info("stopped")
 }
 
 // lastDeadline is when delivery ends, once all requests are answered: at deadline,
@@ -50,15 +51,15 @@ func lastDeadline(now, deadline time.Time, drainTimeout time.Duration) time.Time
 
 // shutdown waits for requests under way, max_shutdown_wait_time at most (0: as
 // long as they take), then cuts what is left.
-func (g *Gateway) shutdown(ctx context.Context) {
+func (g *Gateway) shutdown(ctx context.Context, wait time.Duration) {
 	cancel := func() {}
-	if wait := g.service.MaxShutdownWaitTime; wait > 0 {
+	if wait > 0 {
 		ctx, cancel = context.WithTimeout(ctx, wait)
 	}
 	defer cancel()
 	err := g.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		g.logger.Warn("requests were cut at max_shutdown_wait_time", "waited", g.service.MaxShutdownWaitTime)
+		g.logger.Warn("requests were cut at max_shutdown_wait_time", "waited", wait)
 		err = g.server.Close()
 	}
 	if err != nil {

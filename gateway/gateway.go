@@ -3,12 +3,16 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 
 	"github.com/gatemeter/gatemeter/gateway/backend"
@@ -24,6 +28,8 @@ import (
 type Options struct {
 	Logger  *slog.Logger // default: as telemetry/logging asks, to standard output
 	Version string       // x.y.z, told in X-Krakend and User-Agent
+	Access  io.Writer    // of an access log with a format of its own; default: standard output
+	before  *Gateway     // that this one replaces
 }
 
 // Gateway serves one configuration. Make it with New, then either Run it, or use
@@ -38,6 +44,12 @@ type Gateway struct {
 	integration *moesif.Integration // nil: the block is not there
 	handler     http.Handler
 	server      *http.Server
+
+	live           *live // this one, and what replaces it
+	lent           bool  // the integration belongs to the next one
+	trusted        []netip.Prefix
+	tls            *tls.Config  // nil: plain HTTP
+	metricsHandler http.Handler // nil: no metrics
 
 	listener, metricsListener net.Listener // set by Listen
 }
@@ -60,8 +72,13 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Router.PeersAreClients {
+		trusted = nobody
+	}
+	g.trusted = trusted
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
+		g.metricsHandler = g.metrics.Handler()
 	}
 	h, err := newHandler(g, &pipe.Options{
 		Transport:      g.transport,
@@ -81,9 +98,11 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		g.handler = security.CORS(s.CORS, h, g.logger)
 	}
 	if s.Moesif != nil {
-		g.integration, err = moesif.New(*s.Moesif, moesif.Options{
-			Logger: g.logger, Compile: policy.Compile, TrustedProxies: trusted, Version: o.Version,
-		})
+		if g.integration = integrationOf(o.before, s, trusted); g.integration == nil {
+			g.integration, err = moesif.New(*s.Moesif, moesif.Options{
+				Logger: g.logger, Compile: policy.Compile, TrustedProxies: trusted, Version: o.Version,
+			})
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -92,10 +111,11 @@ func New(s *config.Service, o Options) (*Gateway, error) {
 		g.handler = g.integration.Capture(g.handler)
 	}
 	if !s.Router.DisableAccessLog {
-		g.access = telemetry.NewAccess(g.logger)
+		g.access = telemetry.NewAccess(g.logger, s.Logging.Access, cmp.Or[io.Writer](o.Access, os.Stdout))
 		h.access = g.access
 	}
-	g.server.Handler = g.handler
+	g.live = newLive(g)
+	g.server.Handler = g.live
 	return g, nil
 }
 
@@ -114,14 +134,17 @@ func (g *Gateway) books() func() moesif.Stats {
 }
 
 // Handler serves the configuration's endpoints, for a server other than Run's.
-func (g *Gateway) Handler() http.Handler { return g.handler }
+func (g *Gateway) Handler() http.Handler { return g.live }
 
 // Close delivers the events that are queued until ctx ends, and lets go of
 // everything else. Run does it by itself. The error says how many events were left.
-func (g *Gateway) Close(ctx context.Context) error {
+func (g *Gateway) Close(ctx context.Context) error { return g.live.close(ctx) }
+
+// release is Close for this gateway alone.
+func (g *Gateway) release(ctx context.Context) error {
 	g.tunnels.Close()
 	var err error
-	if g.integration != nil {
+	if g.integration != nil && !g.lent {
 		err = g.integration.Close(ctx)
 	}
 	if g.access != nil {

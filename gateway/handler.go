@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -41,7 +42,8 @@ type endpoint struct {
 	names   []string // of the parameters
 	guards  guards
 	pipe    pipe.Pipe
-	ours    bool // answers about the gateway itself: neither captured nor governed
+	payload int64 // bytes of a body, 0: no limit
+	ours    bool  // answers about the gateway itself: neither captured nor governed
 	counts  *telemetry.Route
 }
 
@@ -76,7 +78,8 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
-		if err := h.add(e.Method, pattern, endpoint{guards: guards, pipe: p}); err != nil {
+		payload := int64(cmp.Or(e.MaxPayload, s.Router.MaxPayload))
+		if err := h.add(e.Method, pattern, endpoint{guards: guards, pipe: p, payload: payload}); err != nil {
 			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
 		}
 		options.add(pattern, e.Method)
@@ -151,7 +154,7 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
 	}
-	if r, ok = admit(h.guards, a, r, params.Values); !ok {
+	if r, ok = admit(h.guards, a, r, params.Values); !ok || e.payload > 0 && !bounded(a, r, e.payload) {
 		return
 	}
 	if r, ok = admit(e.guards.identify, a, r, params.Values); !ok {
@@ -263,7 +266,7 @@ func (h *handler) count(a *answer, r *http.Request) {
 			return
 		}
 	}
-	h.access.Log(telemetry.Line{
+	h.access.Log(r, telemetry.Line{
 		Time: now, Method: r.Method, Path: r.URL.Path, Client: h.clients.IP(r),
 		Status: a.status, Bytes: a.bytes, Duration: now.Sub(a.began),
 	})

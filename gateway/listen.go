@@ -64,7 +64,7 @@ func (g *Gateway) serveMetrics(failed chan<- error) (stop func()) {
 	if g.metricsListener == nil {
 		return func() {}
 	}
-	server := &http.Server{Handler: g.metrics.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: http.HandlerFunc(g.newestMetrics), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -78,11 +78,24 @@ func (g *Gateway) serveMetrics(failed chan<- error) (stop func()) {
 	}
 }
 
+// headerPatience bounds how long a client takes for a request's headers where
+// neither read_header_timeout nor read_timeout says it. KrakenD waits for ever, so
+// that a client which sends a byte now and then holds a connection; a minute is what
+// other servers give.
+const headerPatience = time.Minute
+
+func headerTimeout(s *config.Service) time.Duration {
+	if s.ReadHeaderTimeout == 0 && s.ReadTimeout == 0 {
+		return headerPatience
+	}
+	return s.ReadHeaderTimeout // 0: read_timeout counts
+}
+
 func (g *Gateway) newServer() (*http.Server, error) {
 	s := g.service
 	server := &http.Server{
 		ReadTimeout:       s.ReadTimeout,
-		ReadHeaderTimeout: s.ReadHeaderTimeout,
+		ReadHeaderTimeout: headerTimeout(s),
 		WriteTimeout:      s.WriteTimeout,
 		IdleTimeout:       s.IdleTimeout,
 		MaxHeaderBytes:    s.MaxHeaderBytes,
@@ -97,9 +110,14 @@ func (g *Gateway) newServer() (*http.Server, error) {
 	if s.TLS == nil {
 		return server, nil
 	}
-	var err error
-	server.TLSConfig, err = serverTLS(s.TLS)
-	return server, err
+	c, err := serverTLS(s.TLS)
+	if err != nil {
+		return nil, err
+	}
+	g.tls = c
+	server.TLSConfig = c.Clone()
+	server.TLSConfig.GetConfigForClient = g.newestTLS
+	return server, nil
 }
 
 // serverTLS builds what tls asks for; TLS 1.3 alone by default (KrakenD v3, 1.9).
@@ -107,7 +125,10 @@ func serverTLS(t *config.TLS) (*tls.Config, error) {
 	if len(t.Keys) == 0 {
 		return nil, fmt.Errorf("tls.keys: name at least one public_key and private_key")
 	}
-	c := &tls.Config{MinVersion: tlsVersion(t.MinVersion), MaxVersion: tlsVersion(t.MaxVersion)}
+	c := &tls.Config{
+		MinVersion: tlsVersion(t.MinVersion), MaxVersion: tlsVersion(t.MaxVersion),
+		NextProtos: []string{"h2", "http/1.1"},
+	}
 	for i, k := range t.Keys {
 		pair, err := tls.LoadX509KeyPair(k.PublicKey, k.PrivateKey)
 		if err != nil {
@@ -137,6 +158,10 @@ func tlsVersion(name string) uint16 {
 	}
 	return tls.VersionTLS13
 }
+
+// nobody are the proxies to trust where no header is believed: an address that no
+// peer has.
+var nobody = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 32)}
 
 // prefixes reads router.trusted_proxies: addresses and networks.
 func prefixes(list []string) ([]netip.Prefix, error) {

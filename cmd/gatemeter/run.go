@@ -15,7 +15,7 @@ import (
 func runCommand() *cobra.Command {
 	var file string
 	var port int
-	var debug bool
+	var debug, watch bool
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "Run the gateway with a krakend.json (version 3; JSON, YAML or TOML)",
@@ -23,31 +23,42 @@ func runCommand() *cobra.Command {
   GATEMETER_COLLECTOR_URL=http://127.0.0.1:9700 GATEMETER_APPLICATION_ID=… gatemeter run -c krakend.json -p 9000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, err := load(cmd, file)
+			read := func() (*config.Service, gateway.Options, error) {
+				service, err := load(cmd, file)
+				if err != nil {
+					return nil, gateway.Options{}, err
+				}
+				if cmd.Flags().Changed("port") {
+					service.Port = port
+				}
+				if debug {
+					service.Logging.Level, service.Logging.Stdout = "DEBUG", true
+				}
+				logger := telemetry.Logger(service.Logging, os.Stdout)
+				for _, warning := range service.Warnings {
+					logger.Warn(service.Lines.Locate(warning))
+				}
+				return service, gateway.Options{Logger: logger, Version: version}, nil
+			}
+			service, options, err := read()
 			if err != nil {
 				return err
 			}
-			if cmd.Flags().Changed("port") {
-				service.Port = port
-			}
-			if debug {
-				service.Logging.Level, service.Logging.Stdout = "DEBUG", true
-			}
-			logger := telemetry.Logger(service.Logging, os.Stdout)
-			for _, warning := range service.Warnings {
-				logger.Warn(service.Lines.Locate(warning))
-			}
-			g, err := gateway.New(service, gateway.Options{Logger: logger, Version: version})
+			g, err := gateway.New(service, options)
 			if err != nil {
 				return err
 			}
 			tuneHeap(cmd.Context())
+			go follow(cmd.Context(), changes(cmd.Context(), file, watch), func() {
+				reload(g, read, options.Logger)
+			})
 			return g.Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "the configuration file")
 	cmd.Flags().IntVarP(&port, "port", "p", 0, "listen here instead of on the file's port")
 	cmd.Flags().BoolVarP(&debug, "debug", "d", false, "log at level DEBUG")
+	cmd.Flags().BoolVar(&watch, "watch", false, "follow changes of the file, as on SIGHUP")
 	return cmd
 }
 

@@ -90,7 +90,7 @@ func (b *block) endpointExtra(e *Endpoint) {
 		return
 	}
 	proxy.refuse("static", "the static data would be missing from answers")
-	proxy.refuse("max_payload", "bodies of any size would be let through")
+	e.MaxPayload = proxy.number("max_payload", mostPayload)
 	// The rest works on several backends, and there is one.
 	proxy.ignore("sequential", "sequential_propagated_params", "flatmap_filter", "combiner", "force_sandboxed_request", "decompress_gzip")
 	proxy.close(nil)

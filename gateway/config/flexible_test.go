@@ -132,3 +132,35 @@ func TestSettingsThatAreNotThereAreTold(t *testing.T) {
 		t.Errorf("got %q", s.Warnings)
 	}
 }
+
+func TestFingerprintsTellWhatLoadReads(t *testing.T) {
+	main := folder(t, "k.json", "{}")
+	file := filepath.Join(main, "k.json")
+	settings, partials := folder(t, "a.json", "{}"), folder(t, "deep/b.txt", "x")
+	env := environment("FC_ENABLE", "1", "FC_SETTINGS", settings, "FC_PARTIALS", partials)
+	seen := map[string]string{}
+	note := func(what string) {
+		t.Helper()
+		is := Fingerprint(file, env)
+		if before, ok := seen[is]; ok {
+			t.Errorf("%s: as %s", what, before)
+		}
+		if again := Fingerprint(file, env); again != is {
+			t.Errorf("%s: it changes by itself", what)
+		}
+		seen[is] = what
+	}
+	note("at first")
+	for what, path := range map[string]string{"the file": file, "a setting": filepath.Join(settings, "a.json"), "a partial": filepath.Join(partials, "deep/b.txt")} {
+		if err := os.WriteFile(path, []byte("changed"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		note(what)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	note("no file")
+	env = environment("FC_SETTINGS", settings)
+	note("no flexible configuration")
+}

@@ -138,7 +138,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.CORS = extra["security/cors"].cors()
 	s.Secure = extra["security/http"].secureHeaders()
 	s.Bots = extra["security/bot-detector"].bots()
-	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 {
+	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and block_listed_ips is easily passed by: name the proxies in front of the gateway")
 	}
 	for _, ns := range []string{"router", "telemetry/logging", "telemetry/metrics"} {

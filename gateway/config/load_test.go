@@ -45,8 +45,8 @@ func TestDefaultsAreKrakenDs(t *testing.T) {
 		MaxIdleConnectionsPerHost: 250,
 		DialerFallbackDelay:       300 * time.Millisecond,
 		DialerKeepAlive:           15 * time.Second,
-		Router:                    Router{HealthPath: "/__health", ForwardedByClientIP: true},
-		Logging:                   Logging{Level: "INFO", Stdout: true},
+		Router:                    Router{HealthPath: "/__health"},
+		Logging:                   Logging{Level: "INFO", Stdout: true, SyslogFacility: "local3", Format: "default"},
 		Endpoints: []Endpoint{{
 			Path: "/a", Method: "GET", Timeout: 2 * time.Second, OutputEncoding: "json",
 			Backends: []Backend{{URLPattern: "/", Method: "GET", Hosts: []string{"http://b"}, Encoding: "json"}},
@@ -108,13 +108,13 @@ func TestShopIsReadAsWritten(t *testing.T) {
 	}
 	wantRouter := Router{
 		ErrorBody404: []byte(`{"code":404,"error":"no such thing"}`), AutoOptions: true, DisableAccessLog: true,
-		LoggerSkipPaths: []string{"/__health"}, HealthPath: "/healthz", ForwardedByClientIP: true,
+		LoggerSkipPaths: []string{"/__health"}, HealthPath: "/healthz",
 		TrustedProxies: []string{"10.0.0.0/8", "192.168.1.1"}, HideVersionHeader: true, ReturnErrorMsg: true,
 	}
 	if !reflect.DeepEqual(s.Router, wantRouter) {
 		t.Errorf("router:\n got %+v\nwant %+v", s.Router, wantRouter)
 	}
-	if want := (Logging{Level: "WARNING", Prefix: "[SHOP]", Stdout: true, Set: true}); s.Logging != want {
+	if want := (Logging{Level: "WARNING", Prefix: "[SHOP]", Stdout: true, SyslogFacility: "local3", Format: "default", Set: true}); !reflect.DeepEqual(s.Logging, want) {
 		t.Errorf("logging: got %+v, want %+v", s.Logging, want)
 	}
 	if s.Metrics == nil || *s.Metrics != (Metrics{ListenAddress: ":8090", CollectionTime: time.Minute}) {

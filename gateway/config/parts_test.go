@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -155,5 +156,39 @@ func TestLongAndOddValuesStayOnOneLine(t *testing.T) {
 	}
 	if got, want := under("a", "b\nc"), `a."b\nc"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestPatternsOfLogsAreRead(t *testing.T) {
+	s := parse(t, "k.json", `{"version": 3, "extra_config": {"telemetry/logging": {"level": "error", "syslog": true, "stdout": true, "prefix": "[P]",
+		"format": "CUSTOM", "custom_format": "a %{time:2006/01/02 - 15:04:05.000} %{color}▶ %{level:.6s}%{color:reset} %{message}!",
+		"access_log_format": "custom", "access_log_custom_format": "%h %>s %{user-agent}i 100%%"}}}`)
+	want := Logging{
+		Level: "ERROR", Prefix: "[P]", Stdout: true, Syslog: true, SyslogFacility: "local3", Format: "custom", Set: true,
+		Custom: []LogPart{
+			{Text: "a "}, {Verb: "time", Layout: "2006/01/02 - 15:04:05.000"}, {Text: " "}, {Verb: "color"}, {Text: "▶ "},
+			{Verb: "level", Layout: ".6s"}, {Verb: "color", Layout: "reset"}, {Text: " "}, {Verb: "message"}, {Text: "!"},
+		},
+		Access: AccessLog{Format: "custom", Custom: []LogPart{
+			{Verb: "h"}, {Text: " "}, {Verb: "s"}, {Text: " "}, {Verb: "i", Layout: "User-Agent"}, {Text: " 100"}, {Text: "%"},
+		}},
+	}
+	if !reflect.DeepEqual(s.Logging, want) {
+		t.Errorf("got  %+v\nwant %+v", s.Logging, want)
+	}
+	for written, format := range map[string]string{"default": "", "": "", "httpdcombine": "httpdCombined", "json": "json"} {
+		s := parse(t, "k.json", `{"version": 3, "extra_config": {"telemetry/logging": {"level": "INFO", "access_log_format": "`+written+`"}}}`)
+		if s.Logging.Access.Format != format || s.Logging.Format != "default" {
+			t.Errorf("%s: got %+v", written, s.Logging)
+		}
+	}
+}
+
+func TestBoundsAndAddressesOfTheRouter(t *testing.T) {
+	s := parse(t, "k.json", string(read(t, "testdata/good/router.json")))
+	r := s.Router
+	if r.MaxPayload != 1<<20 || s.Endpoints[0].MaxPayload != 10 || !r.PeersAreClients || r.TrustedProxies != nil ||
+		!slices.Equal(r.RemoteIPHeaders, []string{"X-Appengine-Remote-Addr", "X-Forwarded-For", "X-Real-Ip"}) {
+		t.Errorf("got %+v, %+v", r, s.Endpoints[0])
 	}
 }

@@ -6,16 +6,18 @@ import (
 	"net"
 	"net/netip"
 	"net/textproto"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
+// mostPayload bounds max_payload: 1 TiB.
+const mostPayload = 1 << 40
+
 // router reads extra_config.router; a nil block gives the defaults.
 func (b *block) router() Router {
 	if b == nil {
-		return Router{HealthPath: "/__health", ForwardedByClientIP: true}
+		return Router{HealthPath: "/__health"}
 	}
 	r := Router{
 		AutoOptions:                   b.flag("auto_options"),
@@ -27,7 +29,8 @@ func (b *block) router() Router {
 		DisablePathDecoding:           b.flag("disable_path_decoding"),
 		DisableRedirectFixedPath:      b.flag("disable_redirect_fixed_path"),
 		DisableRedirectTrailingSlash:  b.flag("disable_redirect_trailing_slash"),
-		ForwardedByClientIP:           b.flagOr("forwarded_by_client_ip", true),
+		PeersAreClients:               !b.flagOr("forwarded_by_client_ip", true),
+		MaxPayload:                    b.number("max_payload", mostPayload),
 		TrustedProxies:                b.texts("trusted_proxies"),
 		HideVersionHeader:             b.flag("hide_version_header"),
 		RemoveExtraSlash:              b.flag("remove_extra_slash"),
@@ -35,6 +38,12 @@ func (b *block) router() Router {
 	}
 	for _, h := range b.texts("remote_ip_headers") {
 		r.RemoteIPHeaders = append(r.RemoteIPHeaders, textproto.CanonicalMIMEHeaderKey(h))
+	}
+	if b.flag("app_engine") { // its header goes first
+		if r.RemoteIPHeaders == nil {
+			r.RemoteIPHeaders = []string{"X-Forwarded-For", "X-Real-Ip"}
+		}
+		r.RemoteIPHeaders = append([]string{"X-Appengine-Remote-Addr"}, r.RemoteIPHeaders...)
 	}
 	if !strings.HasPrefix(r.HealthPath, "/") {
 		b.problem(b.at("health_path"), "must start with / (got %s)", show(r.HealthPath))
@@ -51,8 +60,12 @@ func (b *block) router() Router {
 		r.ErrorBody405 = bodies.jsonObject("405")
 		bodies.close(nil)
 	}
-	b.refuse("max_payload", "bodies of any size would be let through")
-	b.ignore("max_multipart_memory", "app_engine", "decompress_gzip", "disable_gzip", "access_log_format")
+	if r.PeersAreClients && len(r.TrustedProxies) > 0 {
+		b.warn(b.at("trusted_proxies"), "has no effect, since forwarded_by_client_ip is false")
+		r.TrustedProxies = nil
+	}
+	b.refuse("decompress_gzip", "backends would get compressed bodies")
+	b.ignore("max_multipart_memory", "disable_gzip") // no form is read, and nothing is compressed
 	return r
 }
 
@@ -72,37 +85,6 @@ func (b *block) jsonObject(key string) []byte {
 		return nil
 	}
 	return text
-}
-
-var logLevels = []string{"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
-
-// logging reads telemetry/logging. Without it, and without a level in it,
-// everything from INFO up is logged.
-func (b *block) logging() Logging {
-	if b == nil {
-		return Logging{Level: "INFO", Stdout: true}
-	}
-	l := Logging{
-		Level:  strings.ToUpper(b.text("level")),
-		Prefix: b.text("prefix"),
-		Stdout: b.flag("stdout"),
-		Set:    true,
-	}
-	switch {
-	case l.Level == "":
-		b.warn(b.at("level"), "missing, INFO is taken (one of %s)", strings.Join(logLevels, ", "))
-		l.Level = "INFO"
-	case !slices.Contains(logLevels, l.Level):
-		b.problem(b.at("level"), "must be one of %s (got %s)%s", strings.Join(logLevels, ", "), show(b.text("level")), didYouMean(l.Level, logLevels))
-	}
-	if b.flag("syslog") {
-		b.warn(b.at("syslog"), "not supported yet, ignored (the log goes to the standard output)")
-	}
-	if format := b.text("format"); format != "" && format != "default" {
-		b.warn(b.at("format"), "not supported yet, ignored (got %s)", show(format))
-	}
-	b.ignore("syslog_facility", "custom_format", "access_log_format", "backend_access_log_format", "alphanumeric")
-	return l
 }
 
 // metrics reads telemetry/metrics; nil when it is absent.

@@ -68,6 +68,7 @@ type Endpoint struct {
 	Backends          []Backend
 	Secure            *SecureHeaders // nil: the block is not there
 	Bots              *Bots          // nil: the block is not there
+	MaxPayload        int            // bytes of a request's body, 0: no limit
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -99,20 +100,13 @@ type Router struct {
 	DisablePathDecoding           bool
 	DisableRedirectFixedPath      bool
 	DisableRedirectTrailingSlash  bool
-	ForwardedByClientIP           bool
+	PeersAreClients               bool // forwarded_by_client_ip is false: no header is believed
 	RemoteIPHeaders               []string
 	TrustedProxies                []string
 	HideVersionHeader             bool
 	RemoveExtraSlash              bool
 	ReturnErrorMsg                bool
-}
-
-// Logging is extra_config."telemetry/logging".
-type Logging struct {
-	Level  string // DEBUG, INFO, WARNING, ERROR, CRITICAL
-	Prefix string
-	Stdout bool
-	Set    bool // the block is there
+	MaxPayload                    int // bytes of a request's body, 0: no limit
 }
 
 // Metrics is extra_config."telemetry/metrics".

@@ -131,7 +131,11 @@ func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	status, contentType := http.StatusInternalServerError, "text/plain; charset=utf-8"
 	var answer *backend.AnswerError
+	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.As(err, &tooLarge):
+		TooLarge(w, r)
+		return
 	case errors.Is(err, backend.ErrDotSegment):
 		moesif.From(r.Context()).Refuse(moesif.BadRequest)
 		BadRequest(w, err.Error())
@@ -159,6 +163,17 @@ func BadRequest(w http.ResponseWriter, what string) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusBadRequest)
 	_, _ = w.Write([]byte("error: " + what)) // the client may have gone
+}
+
+// TooLarge answers 413 to a body that is larger than max_payload, without the
+// headers of an endpoint's answer.
+func TooLarge(w http.ResponseWriter, r *http.Request) {
+	moesif.From(r.Context()).Refuse("payload_too_large")
+	h := w.Header()
+	delete(h, "X-Krakend")
+	delete(h, "X-Krakend-Completed")
+	h["Connection"] = []string{"close"} // the rest of the body is not read
+	w.WriteHeader(http.StatusRequestEntityTooLarge)
 }
 
 // deadline is ctx with the endpoint's timeout as its cause; hold stops the clock,

@@ -2,9 +2,13 @@ package telemetry
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
 // maxAccess bounds the lines that wait to be written.
@@ -19,13 +23,20 @@ type Line struct {
 	Status   int
 	Bytes    int64 // of the answer's body
 	Duration time.Duration
+	text     []byte // the whole line, where a format wants one; nil otherwise
 }
 
-// Access writes the access log, at level INFO. Requests hand over a Line and go
+// began is when the request did.
+func (l *Line) began() time.Time { return l.Time.Add(-l.Duration) }
+
+// Access writes the access log: to the log, at level INFO, or in a format of its own
+// to out. Requests hand over a Line and go
 // on: one goroutine writes, and when the log's destination is too slow lines are
 // dropped, and counted.
 type Access struct {
 	logger *slog.Logger
+	format accessFormat // nil: as the rest of the log
+	out    io.Writer
 	wake   chan struct{} // one token: there is something to do
 	done   chan struct{}
 
@@ -35,20 +46,25 @@ type Access struct {
 	closed  bool
 }
 
-// NewAccess starts the access log, nil when logger is not interested in it.
-func NewAccess(logger *slog.Logger) *Access {
-	if !logger.Enabled(context.Background(), slog.LevelInfo) {
+// NewAccess starts the access log. It is nil when it would go to a logger that is not
+// interested in it; one with a format of its own is written whatever the level is.
+func NewAccess(logger *slog.Logger, c config.AccessLog, out io.Writer) *Access {
+	format := newAccessFormat(c)
+	if format == nil && !logger.Enabled(context.Background(), slog.LevelInfo) {
 		return nil
 	}
-	a := &Access{logger: logger, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	a := &Access{logger: logger, format: format, out: out, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go a.run()
 	return a
 }
 
 // Log never blocks on the log's destination. It does nothing on a nil Access.
-func (a *Access) Log(l Line) {
+func (a *Access) Log(r *http.Request, l Line) {
 	if a == nil {
 		return
+	}
+	if a.format != nil {
+		l.text = append(a.format(nil, r, &l), '\n')
 	}
 	a.mu.Lock()
 	if len(a.waiting) < maxAccess {
@@ -100,6 +116,12 @@ func (a *Access) run() {
 }
 
 func (a *Access) write(lines []Line) {
+	if a.format != nil {
+		for i := range lines {
+			_, _ = a.out.Write(lines[i].text) // there is no other place to tell
+		}
+		return
+	}
 	for i := range lines {
 		l := &lines[i]
 		r := slog.NewRecord(l.Time, slog.LevelInfo, "request", 0)

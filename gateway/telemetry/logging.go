@@ -35,23 +35,56 @@ func Level(name string) slog.Level {
 	return slog.LevelDebug
 }
 
-// Logger writes what l asks for to out, in colours on a terminal. A block that
-// does not ask for stdout gets stderr, where out is stdout.
+// newHandler makes the handler that writes to a destination.
+type newHandler func(out io.Writer) slog.Handler
+
+// Logger writes what l asks for to out, in colours on a terminal, and to the
+// system's log. A block that asks for neither gets stderr, where out is stdout. A
+// system's log that can't be reached is told in out.
 func Logger(l config.Logging, out io.Writer) *slog.Logger {
 	if l.Set && !l.Stdout && out == os.Stdout {
 		out = os.Stderr
 	}
+	format := formatOf(l)
+	if !l.Syslog {
+		return slog.New(format(out))
+	}
+	system, err := newSystem("", "", l.SyslogFacility, format)
+	return slog.New(both(l, format(out), system, err))
+}
+
+// both writes to the system's log, and to out where that is wanted as well or is all
+// there is.
+func both(l config.Logging, out, system slog.Handler, err error) slog.Handler {
+	if err != nil {
+		slog.New(out).Error("the system's log can't be reached: the log goes here alone", "error", err)
+		return out
+	}
+	if !l.Stdout {
+		return system
+	}
+	return slog.NewMultiHandler(out, system)
+}
+
+func formatOf(l config.Logging) newHandler {
 	level := Level(l.Level)
-	var h slog.Handler
-	if f, ok := out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		h = tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly})
-	} else {
-		h = slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: levelNames})
+	return func(out io.Writer) slog.Handler {
+		var h slog.Handler
+		switch f, _ := out.(*os.File); {
+		case l.Format == "logstash":
+			h = newLogstash(out, level)
+		case l.Format == "custom":
+			h = newPatterned(l.Custom, out, level)
+		case f != nil && isatty.IsTerminal(f.Fd()):
+			h = tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: time.TimeOnly})
+		default:
+			h = slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: levelNames})
+		}
+		if l.Prefix != "" {
+			h = prefixed{h, l.Prefix + " "}
+		}
+		return h
 	}
-	if l.Prefix != "" {
-		h = prefixed{h, l.Prefix + " "}
-	}
-	return slog.New(h)
 }
 
 // levelNames writes levels as KrakenD names them.
@@ -59,13 +92,18 @@ func levelNames(groups []string, a slog.Attr) slog.Attr {
 	if a.Key != slog.LevelKey || len(groups) > 0 {
 		return a
 	}
-	switch level, _ := a.Value.Any().(slog.Level); level {
+	level, _ := a.Value.Any().(slog.Level)
+	return slog.String(slog.LevelKey, levelName(level))
+}
+
+func levelName(level slog.Level) string {
+	switch level {
 	case slog.LevelWarn:
-		return slog.String(slog.LevelKey, "WARNING")
+		return "WARNING"
 	case LevelCritical:
-		return slog.String(slog.LevelKey, "CRITICAL")
+		return "CRITICAL"
 	}
-	return a
+	return level.String()
 }
 
 // prefixed puts the configured prefix before every message.

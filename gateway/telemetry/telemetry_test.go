@@ -70,11 +70,11 @@ func (s *stuck) Handle(_ context.Context, r slog.Record) error {
 
 func TestAccessLogNeverBlocksAndCountsWhatItDrops(t *testing.T) {
 	s := &stuck{Handler: slog.DiscardHandler, reached: make(chan struct{}), open: make(chan struct{})}
-	a := NewAccess(slog.New(s))
-	a.Log(Line{Method: "GET", Path: "/first", Status: 200})
+	a := NewAccess(slog.New(s), config.AccessLog{}, nil)
+	a.Log(nil, Line{Method: "GET", Path: "/first", Status: 200})
 	<-s.reached
 	for range maxAccess + 7 { // nobody reads: this ends because nothing blocks
-		a.Log(Line{Method: "GET", Path: "/more", Time: time.Now()})
+		a.Log(nil, Line{Method: "GET", Path: "/more", Time: time.Now()})
 	}
 	a.mu.Lock()
 	dropped := a.dropped
@@ -90,11 +90,11 @@ func TestAccessLogNeverBlocksAndCountsWhatItDrops(t *testing.T) {
 }
 
 func TestAccessLogIsOffWhereTheLevelIsHigher(t *testing.T) {
-	a := NewAccess(Logger(config.Logging{Level: "ERROR"}, &bytes.Buffer{}))
+	a := NewAccess(Logger(config.Logging{Level: "ERROR"}, &bytes.Buffer{}), config.AccessLog{}, nil)
 	if a != nil {
 		t.Error("it is on")
 	}
-	a.Log(Line{})
+	a.Log(nil, Line{})
 	a.Close()
 }
 
