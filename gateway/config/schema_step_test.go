@@ -160,9 +160,13 @@ func (s *steps) read(file string, values map[string]any) {
 	for _, b := range blocks {
 		def, described := places[b.path]
 		if len(b.known) == 0 {
-			continue // a block of anybody's keys, or one that somebody else reads
+			continue // nothing was asked, or somebody else reads it
 		}
-		if described && s.properties(def) == nil || !described {
+		node := s.node(def)
+		if _, names := node["additionalProperties"].(map[string]any); described && names {
+			continue // a block of anybody's keys
+		}
+		if !described || node["properties"] == nil {
 			s.lost[b.path] = b.known
 			continue
 		}
