@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -48,21 +49,56 @@ func TestEveryPartIsPublished(t *testing.T) {
 }
 
 func TestTheSchemaFollowsItsDraft(t *testing.T) {
-	if _, err := compile(); err != nil {
+	if _, err := compiler(t).Compile(place); err != nil {
 		t.Errorf("%#v", err)
 	}
 }
 
-func compile() (*jsonschema.Schema, error) {
+const place = "file:///krakend.schema.json"
+
+func compiler(t *testing.T) *jsonschema.Compiler {
+	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(Document))
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("krakend.schema.json", doc); err != nil {
-		return nil, err
+	if err := c.AddResource(place, doc); err != nil {
+		t.Fatal(err)
 	}
-	return c.Compile("krakend.schema.json")
+	return c
+}
+
+// An editor puts a default in when it completes a key.
+func TestEveryDefaultIsAllowed(t *testing.T) {
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(Document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, checked := compiler(t), 0
+	var walk func(pointer string, v any)
+	walk = func(pointer string, v any) {
+		node, _ := v.(map[string]any)
+		for key, e := range node {
+			walk(pointer+"/"+strings.ReplaceAll(url.PathEscape(key), "%2F", "~1"), e)
+		}
+		is, ok := node["default"]
+		if _, key := is.(map[string]any); !ok || key {
+			return
+		}
+		checked++
+		part, err := parts.Compile(place + "#" + pointer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := part.Validate(is); err != nil {
+			t.Errorf("%s: %v", pointer, err)
+		}
+	}
+	walk("", doc)
+	if checked < 100 {
+		t.Errorf("only %d defaults were found", checked)
+	}
 }
 
 // A key without a description is a key that an editor can't explain, and a part
