@@ -1,18 +1,18 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/config/schema"
 )
 
 func checkCommand() *cobra.Command {
 	var file string
-	var lint, dump bool
+	var lint, dump, printSchema bool
 	cmd := &cobra.Command{
 		Use:     "check -c FILE",
 		Aliases: []string{"validate"},
@@ -20,8 +20,16 @@ func checkCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
+			if printSchema {
+				_, err := fmt.Fprint(out, schema.Document)
+				return err
+			}
 			fmt.Fprintln(out, "Parsing configuration file:", file)
-			service, err := load(cmd, file)
+			read := load
+			if lint {
+				read = loadClean
+			}
+			service, err := read(cmd, file)
 			if err != nil {
 				return err
 			}
@@ -33,16 +41,14 @@ func checkCommand() *cobra.Command {
 					return err
 				}
 			}
-			if lint && len(service.Warnings) > 0 {
-				return errors.New("linting the configuration file: the warnings above count as errors")
-			}
 			fmt.Fprintln(out, "Syntax OK!")
 			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "the configuration file")
-	cmd.Flags().BoolVarP(&lint, "lint", "l", false, "take warnings for errors")
+	cmd.Flags().BoolVarP(&lint, "lint", "l", false, "take warnings, and what the schema does not allow, for errors")
 	cmd.Flags().BoolVarP(&dump, "debug", "d", false, "show what was understood")
+	cmd.Flags().BoolVar(&printSchema, "schema", false, "print the JSON Schema of the file, for editors, and do nothing else")
 	return cmd
 }
 

@@ -70,15 +70,24 @@ func runCommand() *cobra.Command {
 
 // load reads the file and shows every problem it has.
 func load(cmd *cobra.Command, file string) (*config.Service, error) {
+	return read(cmd, file, "parsing", config.Load)
+}
+
+// loadClean is load that takes nothing but a clean file.
+func loadClean(cmd *cobra.Command, file string) (*config.Service, error) {
+	return read(cmd, file, "linting", config.Lint)
+}
+
+func read(cmd *cobra.Command, file, doing string, from func(string, func(string) (string, bool)) (*config.Service, error)) (*config.Service, error) {
 	if file == "" {
 		return nil, errors.New("-c FILE is missing: name the configuration file, for example -c krakend.json")
 	}
-	service, err := config.Load(file, os.LookupEnv)
+	service, err := from(file, os.LookupEnv)
 	if err == nil {
 		return service, nil
 	}
 	out := cmd.ErrOrStderr()
-	fmt.Fprintln(out, "ERROR parsing the configuration file:", file)
+	fmt.Fprintf(out, "ERROR %s the configuration file: %s\n", doing, file)
 	var problems config.Problems
 	errors.As(err, &problems)
 	for _, p := range problems {

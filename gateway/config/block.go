@@ -39,6 +39,9 @@ func newBlock(f *findings, path string, values map[string]any) *block {
 			b.warn(under(path, key), "another spelling of %s, which counts", counts)
 		}
 	}
+	if f.opened != nil {
+		f.opened(b)
+	}
 	return b
 }
 

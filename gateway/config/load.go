@@ -23,7 +23,15 @@ import (
 // and templates in the folders that FC_SETTINGS, FC_PARTIALS and FC_TEMPLATES name;
 // FC_OUT names a file for the result.
 func Load(path string, env func(string) (string, bool)) (*Service, error) {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data, env)
+}
+
+func readFile(path string) ([]byte, error) {
+	data, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
 	if err != nil {
 		var file *fs.PathError
 		if errors.As(err, &file) {
@@ -31,16 +39,19 @@ func Load(path string, env func(string) (string, bool)) (*Service, error) {
 		}
 		return nil, Problems{{Path: path, Message: fmt.Sprintf("cannot be read: %v", err)}}
 	}
-	return Parse(path, data, env)
+	return data, nil
 }
 
 // Parse is Load for bytes that are in memory already. The name of the file picks
 // the format and stands in syntax errors.
 func Parse(file string, data []byte, env func(string) (string, bool)) (*Service, error) {
+	return (&findings{}).parse(file, data, env)
+}
+
+func (f *findings) parse(file string, data []byte, env func(string) (string, bool)) (*Service, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
-	f := &findings{}
 	values := readConfiguration(f, file, data, env)
 	if len(f.problems) > 0 {
 		return nil, f.problems
@@ -54,6 +65,7 @@ func Parse(file string, data []byte, env func(string) (string, bool)) (*Service,
 	if !root.version(file) {
 		return nil, f.located()
 	}
+	f.tree = values
 	s := root.service(env)
 	if len(f.problems) > 0 {
 		return nil, f.located()

@@ -47,6 +47,9 @@ type findings struct {
 	problems Problems
 	warnings []string
 	lines    func() Lines // of the file, once it is read
+
+	tree   map[string]any // of the file, once its version is known to be 3
+	opened func(*block)   // told of every block that is read; nil: nobody is
 }
 
 // located gives the problems with the lines of their keys.

@@ -1,0 +1,315 @@
+package config
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/gatemeter/gatemeter/gateway/config/schema"
+)
+
+// Lint is Load that is content with nothing but a clean file: its error holds what
+// Load refuses, what Load warns of, and what the schema of a krakend.json does not
+// allow, in the order of the file. The schema takes no weak types: "8081" for a port
+// and one text for a list work (KrakenD v3, 1.1), but other programs that read the
+// file, and the next person, may not know that.
+func Lint(path string, env func(string) (string, bool)) (*Service, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return lint(path, data, env)
+}
+
+func lint(file string, data []byte, env func(string) (string, bool)) (*Service, error) {
+	f := &findings{}
+	s, err := f.parse(file, data, env)
+	if err != nil && f.tree == nil {
+		return nil, err // what is no configuration has no keys
+	}
+	for _, w := range f.warnings {
+		path, text, _ := strings.Cut(w, ": ")
+		f.problems = append(f.problems, Problem{Path: path, Message: text})
+	}
+	said := map[string]bool{}
+	for _, p := range f.problems {
+		said[p.Path] = true
+	}
+	for _, p := range againstSchema(f.tree) {
+		if !said[p.Path] {
+			said[p.Path] = true
+			f.problems = append(f.problems, p)
+		}
+	}
+	if len(f.problems) == 0 {
+		return s, nil
+	}
+	lines := f.lines()
+	slices.SortStableFunc(f.problems, func(a, b Problem) int { return cmp.Compare(lines.Of(a.Path), lines.Of(b.Path)) })
+	return nil, f.located()
+}
+
+// fileSchema is the schema compiled, and as it is written.
+type fileSchema struct {
+	compiled *jsonschema.Schema
+	document map[string]any
+}
+
+// ourSchema is compiled when it is needed for the first time; a test holds that it
+// can be.
+var ourSchema = sync.OnceValues(func() (*fileSchema, error) {
+	const place = "file:///krakend.schema.json"
+	s := &fileSchema{}
+	if err := json.Unmarshal([]byte(schema.Document), &s.document); err != nil {
+		return nil, err
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(schema.Document))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(place, doc); err != nil {
+		return nil, err
+	}
+	s.compiled, err = c.Compile(place)
+	return s, err
+})
+
+// againstSchema lists what the schema does not allow.
+func againstSchema(tree map[string]any) Problems {
+	s, err := ourSchema()
+	if err != nil {
+		return Problems{{Path: "krakend.schema.json", Message: err.Error()}}
+	}
+	failed, _ := s.compiled.Validate(exactNumbers(tree)).(*jsonschema.ValidationError)
+	if failed == nil {
+		return nil
+	}
+	var leaves []*jsonschema.ValidationError
+	var walk func(*jsonschema.ValidationError)
+	walk = func(e *jsonschema.ValidationError) {
+		for _, cause := range e.Causes {
+			walk(cause)
+		}
+		if len(e.Causes) == 0 { // the causes of a reference or a group say more
+			leaves = append(leaves, e)
+		}
+	}
+	walk(failed)
+	slices.SortStableFunc(leaves, func(a, b *jsonschema.ValidationError) int {
+		return slices.CompareFunc(a.InstanceLocation, b.InstanceLocation, compareSteps)
+	})
+	var problems Problems
+	for _, e := range leaves {
+		problems = append(problems, s.explain(tree, e)...)
+	}
+	return problems
+}
+
+// compareSteps orders keys by their letters, and indexes by their numbers.
+func compareSteps(a, b string) int {
+	m, notA := strconv.Atoi(a)
+	n, notB := strconv.Atoi(b)
+	if notA == nil && notB == nil {
+		return cmp.Compare(m, n)
+	}
+	return strings.Compare(a, b)
+}
+
+// explain says in the words of the reader what is wrong at one place.
+func (s *fileSchema) explain(tree any, e *jsonschema.ValidationError) Problems {
+	value, path := valueAt(tree, e.InstanceLocation)
+	here := s.at(e.SchemaURL)
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		return missingKeys(path, k.Missing, s, here)
+	case *kind.AdditionalProperties:
+		return unknownKeys(path, k.Properties, spelledNow(here))
+	}
+	text := mustBe(here, e.ErrorKind)
+	if secret, _ := here["writeOnly"].(bool); !secret {
+		text += " (got " + found(value, e.ErrorKind) + ")"
+	}
+	if k, ok := e.ErrorKind.(*kind.Enum); ok {
+		if word, ok := value.(string); ok {
+			text += didYouMean(word, words(k.Want))
+		}
+	}
+	return Problems{{Path: path, Message: text}}
+}
+
+func unknownKeys(path string, keys, known []string) Problems {
+	var problems Problems
+	for _, key := range slices.Sorted(slices.Values(keys)) {
+		text := "unknown key" + didYouMean(key, known)
+		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, key) }); i >= 0 {
+			text = "in another case than " + known[i] + ", which some programs do not take for it"
+		}
+		problems = append(problems, Problem{Path: under(path, key), Message: text})
+	}
+	return problems
+}
+
+func missingKeys(path string, keys []string, s *fileSchema, here map[string]any) Problems {
+	var problems Problems
+	properties, _ := here["properties"].(map[string]any)
+	for _, key := range keys {
+		property, _ := properties[key].(map[string]any)
+		about, _ := property["description"].(string)
+		if ref, ok := property["$ref"].(string); ok && about == "" {
+			about, _ = s.at(ref)["description"].(string)
+		}
+		problems = append(problems, Problem{Path: under(path, key), Message: "missing: " + inASentence(about)})
+	}
+	return problems
+}
+
+// inASentence makes a description the second half of a message.
+func inASentence(description string) string {
+	d := strings.TrimSuffix(description, ".")
+	if len(d) > 1 && d[1] >= 'a' && d[1] <= 'z' {
+		d = strings.ToLower(d[:1]) + d[1:]
+	}
+	return d
+}
+
+// spelledNow gives the keys of an object of the schema, without the older names.
+func spelledNow(here map[string]any) []string {
+	properties, _ := here["properties"].(map[string]any)
+	keys := slices.Sorted(maps.Keys(properties))
+	return slices.DeleteFunc(keys, func(key string) bool { return strings.HasPrefix(key, "github") })
+}
+
+var typeNames = map[string]string{
+	"string": "text", "boolean": "true or false", "integer": "a whole number", "number": "a number",
+	"array": "a list", "object": "an object", "null": "null",
+}
+
+// mustBe says what a value has to be. A title of the schema says it best.
+func mustBe(here map[string]any, failed jsonschema.ErrorKind) string {
+	if title, ok := here["title"].(string); ok {
+		return "must be " + title
+	}
+	switch k := failed.(type) {
+	case *kind.Type:
+		names := make([]string, len(k.Want))
+		for i, name := range k.Want {
+			names[i] = typeNames[name]
+		}
+		return "must be " + strings.Join(names, " or ")
+	case *kind.Enum:
+		return "must be one of " + strings.Join(words(k.Want), ", ")
+	case *kind.Const:
+		return fmt.Sprintf("must be %v", k.Want)
+	case *kind.Minimum:
+		return "must be at least " + k.Want.RatString()
+	case *kind.Maximum:
+		return "must be at most " + k.Want.RatString()
+	case *kind.MinItems:
+		return fmt.Sprintf("must have %d or more elements", k.Want)
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have %d or fewer elements", k.Want)
+	case *kind.MinLength:
+		return "must not be empty"
+	}
+	return "is not what the schema allows"
+}
+
+// found shows a value, or how much of it there is.
+func found(v any, failed jsonschema.ErrorKind) string {
+	switch k := failed.(type) {
+	case *kind.MinItems:
+		return strconv.Itoa(k.Got)
+	case *kind.MaxItems:
+		return strconv.Itoa(k.Got)
+	}
+	return show(v)
+}
+
+func words(values []any) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = fmt.Sprint(v)
+	}
+	return out
+}
+
+// valueAt follows keys and indexes to a value of the file, and writes the way as paths
+// are written here.
+func valueAt(v any, way []string) (value any, path string) {
+	for _, step := range way {
+		switch inside := v.(type) {
+		case map[string]any:
+			v, path = inside[step], under(path, step)
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(inside) {
+				return nil, path
+			}
+			v, path = inside[i], item(path, i)
+		}
+	}
+	return v, path
+}
+
+// at gives the object of the schema that a URL points to.
+func (s *fileSchema) at(url string) map[string]any {
+	_, pointer, _ := strings.Cut(url, "#")
+	var v any = s.document
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if step == "" {
+			continue
+		}
+		step = strings.NewReplacer("~1", "/", "~0", "~", "%5E", "^", "%25", "%").Replace(step)
+		switch inside := v.(type) {
+		case map[string]any:
+			v = inside[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(inside) {
+				return nil
+			}
+			v = inside[i]
+		}
+	}
+	object, _ := v.(map[string]any)
+	return object
+}
+
+// exactNumbers copies a tree for the validator, which counts with exact fractions:
+// of 1e-999999999 it would never come back. A number that is none becomes text.
+func exactNumbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, e := range v {
+			out[key] = exactNumbers(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = exactNumbers(e)
+		}
+		return out
+	case json.Number, float64:
+		if n, ok := asInt(v); ok {
+			return n
+		}
+		f, ok := asFloat(v)
+		if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
+			return fmt.Sprint(v)
+		}
+		return f
+	}
+	return v
+}
