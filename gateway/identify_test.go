@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,4 +168,34 @@ func TestAValidatorRunsFromAFile(t *testing.T) {
 	}
 	refusal(t, "without a role", g.send(t, "GET /a", "", bearer(t, `{"sub":"ann"}`)), 403)
 	refusal(t, "without a token", g.send(t, "GET /a", ""), 401)
+}
+
+func TestClaimsStandInAddressesAndExpressions(t *testing.T) {
+	host, keys := upstream(t, echoURI), issuer(t)
+	s, err := config.Parse("krakend.json", []byte(strings.NewReplacer("HOST", host, "KEYS", keys).Replace(`{"version":3,"host":["HOST"],"endpoints":[{
+		"endpoint":"/of/{id}","output_encoding":"no-op",
+		"backend":[{"url_pattern":"/users/{JWT.sub}/{id}?tenant={JWT.tenant}&n={JWT.http://claims.example/n}"}],
+		"extra_config":{
+			"auth/validator":{"alg":"HS256","jwk_url":"KEYS","disable_jwk_security":true,"cache":true},
+			"validation/cel":[{"check_expr":"JWT.level > 2 && JWT.level < 9007199254740993 && 'shop' in JWT.aud"}]}}]}`)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := run(t, s)
+	const claims = `"sub":"an/n","aud":["shop"],"http://claims.example/n":7`
+	for _, c := range []struct {
+		claims, want string
+	}{
+		{`{` + claims + `,"level":3,"tenant":"a&b"}`, "/users/an%2Fn/9?tenant=a%26b&n=7"},
+		{`{` + claims + `,"level":3}`, "/users/an%2Fn/9?tenant=%7B%7B.JWT.tenant%7D%7D&n=7"}, // as KrakenD leaves it
+	} {
+		for range 2 { // the second time the token is known
+			if got := g.send(t, "GET /of/9", "", bearer(t, c.claims)); got.StatusCode != 200 || got.Text != c.want {
+				t.Errorf("%s: got %d %s, want %s", c.claims, got.StatusCode, got.Text, c.want)
+			}
+		}
+	}
+	for _, level := range []string{"2", "9007199254740993", `"3"`} {
+		refusal(t, "level "+level, g.send(t, "GET /of/9", "", bearer(t, `{`+claims+`,"level":`+level+`}`)), 401)
+	}
 }

@@ -39,17 +39,22 @@ func object(body []byte, headers wire.Headers) map[string]any {
 	return numbers(members).(map[string]any)
 }
 
-// numbers replaces the json.Numbers in v.
+// numbers is v with numbers in the place of its json.Numbers. v stays as it is: claims
+// are shared by all the requests with a token.
 func numbers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
+		members := make(map[string]any, len(v))
 		for name := range v {
-			v[name] = numbers(v[name])
+			members[name] = numbers(v[name])
 		}
+		return members
 	case []any:
+		elements := make([]any, len(v))
 		for i := range v {
-			v[i] = numbers(v[i])
+			elements[i] = numbers(v[i])
 		}
+		return elements
 	case json.Number:
 		if n, err := v.Int64(); err == nil {
 			return n

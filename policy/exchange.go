@@ -48,11 +48,6 @@ func (x *exchange) ResolveName(name string) (any, bool) {
 	case "resp_completed":
 		value, _ := field(s.ResponseHeaders, "X-Krakend-Completed")
 		return types.Bool(value == "true"), true
-	case "JWT":
-		if s.Claims == nil {
-			return map[string]any{}, true
-		}
-		return s.Claims, true
 	case "now":
 		return s.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), true
 	}
@@ -73,6 +68,11 @@ func (x *exchange) ResolveName(name string) (any, bool) {
 func (x *exchange) make(name string) any {
 	s := x.subject
 	switch name {
+	case "JWT":
+		if s.Claims == nil {
+			return map[string]any{}
+		}
+		return numbers(s.Claims)
 	case "req_params", "req_path_params":
 		return newParams(s.Params)
 	case "req_headers":

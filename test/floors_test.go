@@ -40,7 +40,7 @@ var floors = []struct {
 	{"gateway/auth", []string{"moesif", "gateway/config"}},
 	{"gateway/modify", []string{"moesif", "policy", "gateway/config"}},
 	{"gateway/backend", []string{"gateway/config", "moesif/scan"}},
-	{"gateway/pipe", []string{"moesif", "policy", "gateway/config", "gateway/backend"}},
+	{"gateway/pipe", []string{"moesif", "policy", "gateway/config", "gateway/auth", "gateway/backend"}},
 	{"gateway/audit", []string{"gateway/config"}},
 	{"gateway", []string{"moesif", "policy", "gateway"}},
 	{"platform/state", siblings(0)},

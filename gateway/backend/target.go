@@ -47,8 +47,9 @@ func (p *piece) value(c *Call) string {
 }
 
 // elsewhere tells the names whose values are no parameters of the endpoint: {resp0}
-// and {resp0_id.x} come from an answer before this call (KrakenD v3, 1.7).
-var elsewhere = regexp.MustCompile(`^resp\d+(_.+)?$`)
+// and {resp0_id.x} come from an answer before this call, {JWT.sub} from the token
+// (KrakenD v3, 1.7 and 3).
+var elsewhere = regexp.MustCompile(`^(resp\d+(_.+)?|JWT\..+)$`)
 
 // parseTarget compiles pattern; names are the endpoint's parameters. A {name} is a
 // placeholder wherever it stands.

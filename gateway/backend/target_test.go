@@ -62,7 +62,7 @@ func TestImpossibleTargetsAndHostsAreRefused(t *testing.T) {
 		"/{no}":     `url_pattern "/{no}": {no} is not a parameter of the endpoint`,
 		"/a%zz":     `url_pattern "/a%zz": invalid URL escape "%zz"`,
 		"/a?b\x01":  `url_pattern "/a?b\x01": control character '\x01'`,
-		"/{JWT.id}": `url_pattern "/{JWT.id}": {JWT.id} is not a parameter of the endpoint`,
+		"/{JWT}": `url_pattern "/{JWT}": {JWT} is not a parameter of the endpoint`,
 	} {
 		if _, err := parseTarget(pattern, []string{"x"}); err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)

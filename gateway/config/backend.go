@@ -120,8 +120,7 @@ func (b *block) urlPattern(e *Endpoint) string {
 		}
 		said = append(said, name)
 		switch {
-		case strings.HasPrefix(name, "JWT."):
-			b.problem(where, "not supported yet: {%s} needs auth/validator", name)
+		case strings.HasPrefix(name, "JWT."): // see claims
 		case laterAnswer.MatchString(name): // see laterAnswers
 		case e.Path != "": // of a wrong path nobody knows the parameters
 			b.problem(where, "{%s} is not a parameter of %s (declare it in the endpoint, or remove it)", name, e.Path)

@@ -67,6 +67,7 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	b.endpointExtra(s, &e)
 	b.shadows(&e)
 	b.laterAnswers(&e, backends)
+	b.claims(&e, backends)
 	b.close(endpointAdvice)
 	if !slices.Contains(endpointMethods, e.Method) {
 		b.warn(b.at("method"), "%s is not served, the endpoint is skipped (one of %s)%s",

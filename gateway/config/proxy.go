@@ -161,6 +161,22 @@ func laterIndex(name string) (n int, ok bool) {
 	return n, err == nil
 }
 
+// claims checks the placeholders for claims of a token: without one that is validated
+// they never get a value.
+func (b *block) claims(e *Endpoint, backends []*block) {
+	if e.Validator != nil {
+		return
+	}
+	for i, o := range backends {
+		for _, m := range placeholder.FindAllStringSubmatch(e.Backends[i].URLPattern, -1) {
+			if name := m[1]; strings.HasPrefix(name, "JWT.") && !slices.Contains(e.Params, name) {
+				o.problem(o.at("url_pattern"), "{%s} needs auth/validator in the extra_config of the endpoint", name)
+				break
+			}
+		}
+	}
+}
+
 // laterAnswers checks the placeholders for answers of other backends: KrakenD sends
 // one that never gets a value to the backend as it is.
 func (b *block) laterAnswers(e *Endpoint, backends []*block) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
@@ -21,6 +22,7 @@ type inbound struct {
 	queries    []string
 	userAgent  []string
 	clients    Clients
+	claims     bool // a backend's url_pattern names claims of the token
 }
 
 func newInbound(e *config.Endpoint, o *Options) inbound {
@@ -48,6 +50,7 @@ func newInbound(e *config.Endpoint, o *Options) inbound {
 		}
 	}
 	in.upgrade = (in.upgrade || in.allHeaders) && e.OutputEncoding == noOp
+	in.claims = slices.ContainsFunc(e.Backends, func(b config.Backend) bool { return strings.Contains(b.URLPattern, "{"+claimPrefix) })
 	return in
 }
 
@@ -74,6 +77,9 @@ func hopByHop(name string) bool {
 // call builds what the backend is asked. body is nil when there is none.
 func (in *inbound) call(r *http.Request, values []string, body *upload) backend.Call {
 	c := backend.Call{Values: values, Header: in.header(r), Query: in.query(r)}
+	if in.claims {
+		c.Value = claimOf(auth.Claims(r.Context()))
+	}
 	if body != nil {
 		c.Body, c.Length = body, r.ContentLength
 		if c.Trailer = in.trailer(r); c.Trailer != nil {
@@ -82,6 +88,22 @@ func (in *inbound) call(r *http.Request, values []string, body *upload) backend.
 		}
 	}
 	return c
+}
+
+// claimPrefix begins the placeholders for claims of the validated token.
+const claimPrefix = "JWT."
+
+// claimOf finds what a placeholder like {JWT.sub} stands for: claims of the first
+// level only, whatever their names are (KrakenD v3, 3).
+func claimOf(claims map[string]any) func(name string) (string, bool) {
+	return func(name string) (string, bool) {
+		name, is := strings.CutPrefix(name, claimPrefix)
+		claim, there := claims[name]
+		if !is || !there {
+			return "", false
+		}
+		return auth.ClaimText(claim), true
+	}
 }
 
 func (in *inbound) header(r *http.Request) http.Header {
