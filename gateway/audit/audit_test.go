@@ -20,8 +20,11 @@ func parse(t *testing.T, root, extra, endpoint string) *config.Service {
 		}
 		return ""
 	}
+	if !strings.Contains(endpoint, `"backend"`) {
+		endpoint = strings.TrimSuffix(`"backend":[{"url_pattern":"/"}],`+endpoint, ",")
+	}
 	text := fmt.Sprintf(`{"version":3,"host":["http://127.0.0.1:9"],"extra_config":{%s}%s,
-		"endpoints":[{"endpoint":"/a","backend":[{"url_pattern":"/"}]%s}]}`, extra, member(root), member(endpoint))
+		"endpoints":[{"endpoint":"/a"%s}]}`, extra, member(root), member(endpoint))
 	s, err := config.Parse("krakend.json", []byte(text), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
@@ -32,6 +35,27 @@ func parse(t *testing.T, root, extra, endpoint string) *config.Service {
 const block = `"telemetry/moesif":{"application_id":"x","user_id_headers":["A"]%s}`
 
 func moesif(more string) string { return fmt.Sprintf(block, more) }
+
+func validator(more string) string {
+	v := `"alg":"RS256","jwk_url":"https://i.example/k"` + more
+	if strings.Contains(more, "alg") {
+		v = `"jwk_url":"https://i.example/k"` + more
+	}
+	if strings.Contains(more, "jwk_url") {
+		v = `"alg":"RS256"` + more
+	}
+	return `"extra_config":{"auth/validator":{` + v + `}}`
+}
+
+const users = `"extra_config":{"auth/basic":{"users":{"ann":"$2y$10$abcdefghijklmnopqrstuuJ1Yy1l0ZzQ0t0Tn5Xq7iGdz4p1Pq2y6"}}}`
+
+func rate(more string) string {
+	return `"extra_config":{"qos/ratelimit/router":{"max_rate":5,"client_max_rate":1` + more + `}}`
+}
+
+func processors(more string) string {
+	return `"governance/processors":{"quotas":[{"name":"q","rules":[{"name":"r","limits":[{"amount":1,"unit":"day"}]}]` + more + `}]}`
+}
 
 // example is a file that a rule is about and one that it is not about.
 type example struct {
@@ -50,6 +74,26 @@ var cases = []example{
 	{"2.1.4", [3]string{"", `"router":{"return_error_msg":true}`}, [3]string{}},
 	{"2.2.1", [3]string{"", "", `"input_headers":["*"]`}, [3]string{"", "", `"input_headers":["A"]`}},
 	{"2.2.2", [3]string{"", "", `"input_query_strings":["*"]`}, [3]string{"", "", `"input_query_strings":["a"]`}},
+	{"2.1.5", [3]string{}, [3]string{"", `"security/http":{"content_type_nosniff":true}`}},
+	{"2.3.1", [3]string{"", `"security/cors":{"allow_origins":["*"],"allow_credentials":true}`}, [3]string{"", `"security/cors":{"allow_origins":["https://a.example"],"allow_credentials":true}`}},
+	{"2.3.1", [3]string{"", `"security/cors":{"allow_credentials":true}`}, [3]string{"", `"security/cors":{}`}},
+	{"2.3.2", [3]string{"", `"security/cors":{}`}, [3]string{"", `"security/cors":{"allow_origins":["https://a.example"]}`}},
+	{"3.1.1", [3]string{}, [3]string{"", "", validator("")}},
+	{"3.1.2", [3]string{"", "", users}, [3]string{`"tls":{"keys":[{"public_key":"c","private_key":"k"}]}`, "", users}},
+	{"3.2.1", [3]string{"", "", validator(`,"jwk_url":"http://i.example/k","disable_jwk_security":true`)}, [3]string{"", "", validator("")}},
+	{"3.2.2", [3]string{"", "", validator("")}, [3]string{"", "", validator(`,"cache":true`)}},
+	{"3.2.3", [3]string{"", "", validator("")}, [3]string{"", "", validator(`,"issuer":"i"`)}},
+	{"3.2.3", [3]string{"", "", validator("")}, [3]string{"", "", validator(`,"audience":["a"]`)}},
+	{"3.2.4", [3]string{"", "", validator(`,"alg":"HS512"`)}, [3]string{"", "", validator(`,"alg":"ES256"`)}},
+	{"3.2.5", [3]string{"", "", validator(`,"operation_debug":true`)}, [3]string{"", "", validator("")}},
+	{"4.1.1", [3]string{}, [3]string{"", "", rate("")}},
+	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/tiered":{"tier_key":"X","tiers":[{"tier_value":"*","tier_value_as":"*","ratelimit":{"max_rate":1}}]}`}},
+	{"4.1.2", [3]string{}, [3]string{"", `"router":{"max_payload":1000}`}},
+	{"4.2.1", [3]string{"", "", rate(`,"strategy":"ip"`)}, [3]string{"", `"router":{"trusted_proxies":["10.0.0.0/8"]}`, rate(`,"strategy":"ip"`)}},
+	{"4.2.1", [3]string{"", "", rate(`,"strategy":"ip"`)}, [3]string{"", "", rate(`,"strategy":"header","key":"X"`)}},
+	{"4.2.1", [3]string{"", "", rate(`,"strategy":"ip"`)}, [3]string{"", `"router":{"forwarded_by_client_ip":false}`, rate(`,"strategy":"ip"`)}},
+	{"4.2.2", [3]string{"", processors("")}, [3]string{"", processors(`,"connection_name":"r"`) + `,"redis":{"connection_pools":[{"name":"r","address":"127.0.0.1:9"}]}`}},
+	{"5.1.3", [3]string{}, [3]string{"", "", `"backend":[{"url_pattern":"/","extra_config":{"qos/circuit-breaker":{"interval":1,"timeout":1,"max_errors":1}}}]`}},
 	{"3.3.1", [3]string{"", moesif(`,"block_listed_ips":true`)}, [3]string{"", moesif(`,"block_listed_ips":true`) + `,"router":{"trusted_proxies":["10.0.0.0/8"]}`}},
 	{"5.1.1", [3]string{"", "", `"timeout":"31s"`}, [3]string{"", "", `"timeout":"30s"`}},
 	{"5.1.2", [3]string{`"write_timeout":"1s"`, "", `"timeout":"2s"`}, [3]string{`"write_timeout":"2s"`, "", `"timeout":"2s"`}},

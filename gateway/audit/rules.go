@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
@@ -29,14 +30,38 @@ var exposure = []rule{
 		about(func(s *config.Service) bool { return !s.Router.HideVersionHeader })},
 	{"2.1.4", Medium, "router.return_error_msg is true: clients see the addresses and errors of backends",
 		about(func(s *config.Service) bool { return s.Router.ReturnErrorMsg })},
+	{"2.1.5", Low, "security/http is missing: answers carry no header that tells browsers to be careful (content_type_nosniff, frame_deny, sts_seconds)",
+		about(func(s *config.Service) bool { return s.Secure == nil })},
 	{"2.2.1", Medium, `input_headers is ["*"] at %s: cookies and internal headers of clients reach the backend; name those it needs`,
 		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return slices.Contains(e.InputHeaders, "*") })},
 	{"2.2.2", Medium, `input_query_strings is ["*"] at %s: whatever clients invent reaches the backend; name those it needs`,
 		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return slices.Contains(e.InputQueryStrings, "*") })},
+	{"2.3.1", High, "security/cors lets every origin in, with credentials: any site a user visits can call the API as that user; name the origins in allow_origins",
+		about(func(s *config.Service) bool { return anyOrigin(s) && s.CORS.AllowCredentials })},
+	{"2.3.2", Low, "security/cors lets every origin in: name the origins in allow_origins, unless the API is for everybody",
+		about(func(s *config.Service) bool { return anyOrigin(s) && !s.CORS.AllowCredentials })},
+}
+
+func anyOrigin(s *config.Service) bool {
+	return s.CORS != nil && slices.Contains(s.CORS.AllowOrigins, "*")
 }
 
 // Group 3: who calls.
 var identity = []rule{
+	{"3.1.1", High, "nothing asks who calls %s: set auth/validator, auth/api-keys or auth/basic there, or see to it that something in front of the gateway does",
+		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return !asksWho(e) })},
+	{"3.1.2", Medium, "auth/basic at %s without TLS at the gateway: passwords travel in clear, unless something in front of it ends TLS",
+		endpoints(func(s *config.Service, e *config.Endpoint) bool { return e.Basic != nil && s.TLS == nil })},
+	{"3.2.1", High, "disable_jwk_security with http:// keys at %s: whoever is between the gateway and the issuer can make tokens; use https://",
+		validators(func(v *config.Validator) bool { return v.Insecure && strings.HasPrefix(v.JWKURL, "http://") })},
+	{"3.2.2", Medium, "auth/validator at %s without cache: every call downloads the issuer's keys; set cache",
+		validators(func(v *config.Validator) bool { return v.JWKURL != "" && v.CacheDuration == 0 })},
+	{"3.2.3", Medium, "auth/validator at %s checks neither issuer nor audience: a token that was made for another service is as good",
+		validators(func(v *config.Validator) bool { return v.Issuer == "" && len(v.Audience) == 0 })},
+	{"3.2.4", Medium, "auth/validator at %s shares a secret with the issuer (HS256 and the like): whoever runs the gateway can make tokens; use RS256, ES256 or EdDSA",
+		validators(func(v *config.Validator) bool { return strings.HasPrefix(v.Alg, "HS") })},
+	{"3.2.5", Low, "auth/validator at %s has operation_debug: leave it to development",
+		validators(func(v *config.Validator) bool { return v.Debug })},
 	{"3.3.1", High, "telemetry/moesif.block_listed_ips without router.trusted_proxies: any X-Forwarded-For is believed, so a listed address passes under another; name the proxies in front of the gateway",
 		about(func(s *config.Service) bool {
 			return s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0
@@ -44,7 +69,32 @@ var identity = []rule{
 }
 
 // Group 4: how much.
-var limits = []rule{}
+var limits = []rule{
+	{"4.1.1", Medium, "nothing limits how often %s is called: set qos/ratelimit/router, qos/ratelimit/tiered or governance/quota",
+		endpoints(func(s *config.Service, e *config.Endpoint) bool {
+			l := &e.Limits
+			return l.Rate == nil && l.Tiered == nil && l.Quota == nil && s.Limits.Tiered == nil && s.Limits.Quota == nil
+		})},
+	{"4.1.2", Medium, "router.max_payload is not set: bodies of any size reach backends",
+		about(func(s *config.Service) bool { return s.Router.MaxPayload == 0 })},
+	{"4.2.1", High, "clients are told apart by their address, and router.trusted_proxies is missing: any X-Forwarded-For is believed, so a limit is passed by with an invented one (%s); name the proxies in front of the gateway, or set forwarded_by_client_ip to false",
+		endpoints(func(s *config.Service, e *config.Endpoint) bool {
+			return len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients && e.Limits.Rate != nil && e.Limits.Rate.By == "ip"
+		})},
+	{"4.2.2", Low, "quotas are counted in memory: each gateway has its own, and a restart forgets them; give governance/processors a connection_name",
+		about(func(s *config.Service) bool {
+			return slices.ContainsFunc(s.Limits.Processors, func(p config.Processor) bool { return p.Connection == "" })
+		})},
+}
+
+func asksWho(e *config.Endpoint) bool {
+	return e.Validator != nil || e.APIKeys != nil || e.Basic != nil
+}
+
+// validators makes a look of a question about each validator.
+func validators(is func(*config.Validator) bool) func(*config.Service) ([]string, bool) {
+	return endpoints(func(_ *config.Service, e *config.Endpoint) bool { return e.Validator != nil && is(e.Validator) })
+}
 
 // slowEndpoint is how long an endpoint may take before it is worth a remark.
 const slowEndpoint = 30 * time.Second
@@ -56,6 +106,10 @@ var reliability = []rule{
 	{"5.1.2", Medium, "write_timeout is shorter than the timeout of %s: answers are cut off without a status",
 		endpoints(func(s *config.Service, e *config.Endpoint) bool {
 			return s.WriteTimeout > 0 && s.WriteTimeout < e.Timeout
+		})},
+	{"5.1.3", Low, "no circuit breaker at %s: a backend that fails goes on being called; set qos/circuit-breaker",
+		endpoints(func(_ *config.Service, e *config.Endpoint) bool {
+			return slices.ContainsFunc(e.Backends, func(b config.Backend) bool { return b.Limits.Breaker == nil })
 		})},
 	{"5.2.1", Low, "max_shutdown_wait_time is not set: a stop waits for ever for the last open connection, until whoever asked for it kills the gateway",
 		about(func(s *config.Service) bool { return s.MaxShutdownWaitTime == 0 })},
