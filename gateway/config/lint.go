@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -31,7 +32,7 @@ func Lint(path string, env func(string) (string, bool)) (*Service, error) {
 }
 
 func lint(file string, data []byte, env func(string) (string, bool)) (*Service, error) {
-	f := &findings{}
+	f := &findings{order: map[string]int{}}
 	s, err := f.parse(file, data, env)
 	if err != nil && f.tree == nil {
 		return nil, err // what is no configuration has no keys
@@ -54,8 +55,21 @@ func lint(file string, data []byte, env func(string) (string, bool)) (*Service, 
 		return s, nil
 	}
 	lines := f.lines()
-	slices.SortStableFunc(f.problems, func(a, b Problem) int { return cmp.Compare(lines.Of(a.Path), lines.Of(b.Path)) })
+	slices.SortStableFunc(f.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(lines.Of(a.Path), lines.Of(b.Path)), cmp.Compare(f.place(a.Path), f.place(b.Path)))
+	})
 	return nil, f.located()
+}
+
+// place tells keys on one line of a JSON file apart: how many values begin before
+// that of path, or of the block that it is missing from.
+func (f *findings) place(path string) int {
+	for ; path != ""; path = parent(path) {
+		if n, ok := f.order[path]; ok {
+			return n
+		}
+	}
+	return 0
 }
 
 // fileSchema is the schema compiled, and as it is written.
@@ -90,8 +104,8 @@ func againstSchema(tree map[string]any) Problems {
 	if err != nil {
 		return Problems{{Path: "krakend.schema.json", Message: err.Error()}}
 	}
-	failed, _ := s.compiled.Validate(exactNumbers(tree)).(*jsonschema.ValidationError)
-	if failed == nil {
+	var failed *jsonschema.ValidationError
+	if !errors.As(s.compiled.Validate(exactNumbers(tree)), &failed) {
 		return nil
 	}
 	var leaves []*jsonschema.ValidationError
