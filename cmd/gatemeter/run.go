@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"reflect"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +25,8 @@ func runCommand() *cobra.Command {
   GATEMETER_COLLECTOR_URL=http://127.0.0.1:9700 GATEMETER_APPLICATION_ID=… gatemeter run -c krakend.json -p 9000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var logger *slog.Logger
+			var logging config.Logging // of logger
 			read := func() (*config.Service, gateway.Options, error) {
 				service, err := load(cmd, file)
 				if err != nil {
@@ -34,7 +38,9 @@ func runCommand() *cobra.Command {
 				if debug {
 					service.Logging.Level, service.Logging.Stdout = "DEBUG", true
 				}
-				logger := telemetry.Logger(service.Logging, os.Stdout)
+				if logger == nil || !reflect.DeepEqual(service.Logging, logging) { // a logger holds connections
+					logger, logging = telemetry.Logger(service.Logging, os.Stdout), service.Logging
+				}
 				for _, warning := range service.Warnings {
 					logger.Warn(service.Lines.Locate(warning))
 				}
@@ -50,7 +56,7 @@ func runCommand() *cobra.Command {
 			}
 			tuneHeap(cmd.Context())
 			go follow(cmd.Context(), changes(cmd.Context(), file, watch), func() {
-				reload(g, read, options.Logger)
+				reload(g, read, logger)
 			})
 			return g.Run(cmd.Context())
 		},

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -82,8 +83,34 @@ func (b *block) cors() *CORS {
 	if c.AllowCredentials && everybody {
 		b.warn(b.at("allow_credentials"), "browsers refuse credentials while allow_origins is *: name the origins")
 	}
+	for i, m := range c.AllowMethods {
+		if m == "*" || m != strings.ToUpper(m) {
+			b.warn(b.elementAt("allow_methods", i), "%s matches no method: name each in capitals", show(m))
+		}
+	}
+	for i, o := range c.AllowOrigins {
+		if wrong := wrongOrigin(o); wrong != "" {
+			b.warn(b.elementAt("allow_origins", i), "matches no origin: %s (got %s)", wrong, show(o))
+		}
+	}
 	b.close(nil)
 	return c
+}
+
+// wrongOrigin says why no browser sends an origin; "" when one may.
+func wrongOrigin(origin string) string {
+	scheme, host, ok := strings.Cut(origin, "://")
+	switch {
+	case strings.HasPrefix(origin, "*"), origin == "null":
+		return ""
+	case !ok || scheme == "":
+		return "it begins with a scheme, as in https://example.com"
+	case strings.Contains(host, "/"):
+		return "it ends with the host or its port, without a slash"
+	case strings.Count(origin, "*") > 1:
+		return "it holds one * at most"
+	}
+	return ""
 }
 
 // secureHeaders reads security/http; nil when the block is absent.

@@ -117,3 +117,28 @@ func TestAccessLogFormats(t *testing.T) {
 		t.Error("not JSON")
 	}
 }
+
+// Whatever a client sends, a line of the access log is one line, and what stands in
+// quotes ends where it should.
+func FuzzAccessLine(f *testing.F) {
+	f.Add("/a?b", "agent", "host")
+	f.Add("/%22%0a", "\" 200 1\r\n", "a\x00b\\")
+	f.Add("/\xff", "\\\"", "é")
+	combined, asJSON := newAccessFormat(config.AccessLog{Format: "httpdCombined"}), newAccessFormat(config.AccessLog{Format: "json"})
+	f.Fuzz(func(t *testing.T, path, agent, host string) {
+		r := request("/")
+		r.URL.Path, r.Host = path, host
+		r.Header["User-Agent"] = []string{agent}
+		l := Line{Path: path, Client: "10.0.0.1", Status: 200}
+		line := string(combined(nil, r, &l))
+		if strings.ContainsFunc(line, func(c rune) bool { return c < ' ' || c >= 0x7f }) {
+			t.Errorf("not one line of plain text: %q", line)
+		}
+		if quotes := strings.Count(strings.NewReplacer(`\\`, "", `\"`, "").Replace(line), `"`); quotes != 6 {
+			t.Errorf("%d quotes: %s", quotes, line)
+		}
+		if line := asJSON(nil, r, &l); !json.Valid(line) || bytes.ContainsAny(line, "\r\n") {
+			t.Errorf("no JSON on one line: %q", line)
+		}
+	})
+}
