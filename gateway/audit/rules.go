@@ -43,7 +43,7 @@ var exposure = []rule{
 }
 
 func anyOrigin(s *config.Service) bool {
-	return s.CORS != nil && slices.Contains(s.CORS.AllowOrigins, "*")
+	return s.CORS != nil && (len(s.CORS.AllowOrigins) == 0 || slices.Contains(s.CORS.AllowOrigins, "*"))
 }
 
 // Group 3: who calls.

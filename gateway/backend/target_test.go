@@ -59,10 +59,10 @@ func TestDotSegmentsOfParametersAreRefused(t *testing.T) {
 
 func TestImpossibleTargetsAndHostsAreRefused(t *testing.T) {
 	for pattern, want := range map[string]string{
-		"/{no}":     `url_pattern "/{no}": {no} is not a parameter of the endpoint`,
-		"/a%zz":     `url_pattern "/a%zz": invalid URL escape "%zz"`,
-		"/a?b\x01":  `url_pattern "/a?b\x01": control character '\x01'`,
-		"/{JWT}": `url_pattern "/{JWT}": {JWT} is not a parameter of the endpoint`,
+		"/{no}":    `url_pattern "/{no}": {no} is not a parameter of the endpoint`,
+		"/a%zz":    `url_pattern "/a%zz": invalid URL escape "%zz"`,
+		"/a?b\x01": `url_pattern "/a?b\x01": control character '\x01'`,
+		"/{JWT}":   `url_pattern "/{JWT}": {JWT} is not a parameter of the endpoint`,
 	} {
 		if _, err := parseTarget(pattern, []string{"x"}); err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)

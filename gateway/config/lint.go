@@ -3,8 +3,8 @@ package config
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/gatemeter/gatemeter/gateway/config/schema"
 )
@@ -31,7 +30,7 @@ func Lint(path string, env func(string) (string, bool)) (*Service, error) {
 }
 
 func lint(file string, data []byte, env func(string) (string, bool)) (*Service, error) {
-	f := &findings{}
+	f := &findings{order: map[string]int{}}
 	s, err := f.parse(file, data, env)
 	if err != nil && f.tree == nil {
 		return nil, err // what is no configuration has no keys
@@ -54,8 +53,21 @@ func lint(file string, data []byte, env func(string) (string, bool)) (*Service, 
 		return s, nil
 	}
 	lines := f.lines()
-	slices.SortStableFunc(f.problems, func(a, b Problem) int { return cmp.Compare(lines.Of(a.Path), lines.Of(b.Path)) })
+	slices.SortStableFunc(f.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(lines.Of(a.Path), lines.Of(b.Path)), cmp.Compare(f.place(a.Path), f.place(b.Path)))
+	})
 	return nil, f.located()
+}
+
+// place tells keys on one line of a JSON file apart: how many values begin before
+// that of path, or of the block that it is missing from.
+func (f *findings) place(path string) int {
+	for ; path != ""; path = parent(path) {
+		if n, ok := f.order[path]; ok {
+			return n
+		}
+	}
+	return 0
 }
 
 // fileSchema is the schema compiled, and as it is written.
@@ -90,8 +102,8 @@ func againstSchema(tree map[string]any) Problems {
 	if err != nil {
 		return Problems{{Path: "krakend.schema.json", Message: err.Error()}}
 	}
-	failed, _ := s.compiled.Validate(exactNumbers(tree)).(*jsonschema.ValidationError)
-	if failed == nil {
+	var failed *jsonschema.ValidationError
+	if !errors.As(s.compiled.Validate(exactNumbers(tree)), &failed) {
 		return nil
 	}
 	var leaves []*jsonschema.ValidationError
@@ -123,124 +135,6 @@ func compareSteps(a, b string) int {
 		return cmp.Compare(m, n)
 	}
 	return strings.Compare(a, b)
-}
-
-// explain says in the words of the reader what is wrong at one place.
-func (s *fileSchema) explain(tree any, e *jsonschema.ValidationError) Problems {
-	value, path := valueAt(tree, e.InstanceLocation)
-	here := s.at(e.SchemaURL)
-	switch k := e.ErrorKind.(type) {
-	case *kind.Required:
-		return missingKeys(path, k.Missing, s, here)
-	case *kind.AdditionalProperties:
-		return unknownKeys(path, k.Properties, spelledNow(here))
-	}
-	text := mustBe(here, e.ErrorKind)
-	if secret, _ := here["writeOnly"].(bool); !secret {
-		text += " (got " + found(value, e.ErrorKind) + ")"
-	}
-	if k, ok := e.ErrorKind.(*kind.Enum); ok {
-		if word, ok := value.(string); ok {
-			text += didYouMean(word, words(k.Want))
-		}
-	}
-	return Problems{{Path: path, Message: text}}
-}
-
-func unknownKeys(path string, keys, known []string) Problems {
-	var problems Problems
-	for _, key := range slices.Sorted(slices.Values(keys)) {
-		text := "unknown key" + didYouMean(key, known)
-		if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, key) }); i >= 0 {
-			text = "in another case than " + known[i] + ", which some programs do not take for it"
-		}
-		problems = append(problems, Problem{Path: under(path, key), Message: text})
-	}
-	return problems
-}
-
-func missingKeys(path string, keys []string, s *fileSchema, here map[string]any) Problems {
-	var problems Problems
-	properties, _ := here["properties"].(map[string]any)
-	for _, key := range keys {
-		property, _ := properties[key].(map[string]any)
-		about, _ := property["description"].(string)
-		if ref, ok := property["$ref"].(string); ok && about == "" {
-			about, _ = s.at(ref)["description"].(string)
-		}
-		problems = append(problems, Problem{Path: under(path, key), Message: "missing: " + inASentence(about)})
-	}
-	return problems
-}
-
-// inASentence makes a description the second half of a message.
-func inASentence(description string) string {
-	d := strings.TrimSuffix(description, ".")
-	if len(d) > 1 && d[1] >= 'a' && d[1] <= 'z' {
-		d = strings.ToLower(d[:1]) + d[1:]
-	}
-	return d
-}
-
-// spelledNow gives the keys of an object of the schema, without the older names.
-func spelledNow(here map[string]any) []string {
-	properties, _ := here["properties"].(map[string]any)
-	keys := slices.Sorted(maps.Keys(properties))
-	return slices.DeleteFunc(keys, func(key string) bool { return strings.HasPrefix(key, "github") })
-}
-
-var typeNames = map[string]string{
-	"string": "text", "boolean": "true or false", "integer": "a whole number", "number": "a number",
-	"array": "a list", "object": "an object", "null": "null",
-}
-
-// mustBe says what a value has to be. A title of the schema says it best.
-func mustBe(here map[string]any, failed jsonschema.ErrorKind) string {
-	if title, ok := here["title"].(string); ok {
-		return "must be " + title
-	}
-	switch k := failed.(type) {
-	case *kind.Type:
-		names := make([]string, len(k.Want))
-		for i, name := range k.Want {
-			names[i] = typeNames[name]
-		}
-		return "must be " + strings.Join(names, " or ")
-	case *kind.Enum:
-		return "must be one of " + strings.Join(words(k.Want), ", ")
-	case *kind.Const:
-		return fmt.Sprintf("must be %v", k.Want)
-	case *kind.Minimum:
-		return "must be at least " + k.Want.RatString()
-	case *kind.Maximum:
-		return "must be at most " + k.Want.RatString()
-	case *kind.MinItems:
-		return fmt.Sprintf("must have %d or more elements", k.Want)
-	case *kind.MaxItems:
-		return fmt.Sprintf("must have %d or fewer elements", k.Want)
-	case *kind.MinLength:
-		return "must not be empty"
-	}
-	return "is not what the schema allows"
-}
-
-// found shows a value, or how much of it there is.
-func found(v any, failed jsonschema.ErrorKind) string {
-	switch k := failed.(type) {
-	case *kind.MinItems:
-		return strconv.Itoa(k.Got)
-	case *kind.MaxItems:
-		return strconv.Itoa(k.Got)
-	}
-	return show(v)
-}
-
-func words(values []any) []string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = fmt.Sprint(v)
-	}
-	return out
 }
 
 // valueAt follows keys and indexes to a value of the file, and writes the way as paths

@@ -49,6 +49,7 @@ type findings struct {
 	lines    func() Lines // of the file, once it is read
 
 	tree   map[string]any // of the file, once its version is known to be 3
+	order  map[string]int // path → how many values of a JSON file begin before it; nil: not wanted
 	opened func(*block)   // told of every block that is read; nil: nobody is
 }
 

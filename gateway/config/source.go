@@ -59,6 +59,7 @@ func readJSON(f *findings, file string, data []byte) any {
 		f.problem(fmt.Sprintf("%s:%d:%d", file, line, column), "%s", explainJSON(data, offset, err))
 		return nil
 	}
+	clear(f.order)
 	r := jsonReader{findings: f, data: data, dec: json.NewDecoder(bytes.NewReader(data))}
 	r.dec.UseNumber()
 	v, err := r.value("")
@@ -76,6 +77,9 @@ type jsonReader struct {
 }
 
 func (r *jsonReader) value(path string) (any, error) {
+	if r.order != nil {
+		r.order[path] = len(r.order)
+	}
 	token, err := r.dec.Token()
 	if err != nil {
 		return nil, err
