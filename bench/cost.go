@@ -79,8 +79,8 @@ func (b *bench) runCost(ctx context.Context) (rows []row, err error) {
 	return append(costRows(off, on, rival, governed), b.rateRow(calmOff, calmOn)), nil
 }
 
-// rateRow compares the two at one rate. As fast as they can, the slower one finds
-// the core of the others idle more often, and waking it costs it more a request.
+// rateRow compares the two at one rate. The core is idle in between, so that what it
+// costs to be woken, by a request or by a timer, is in it.
 func (b *bench) rateRow(off, on *contender) row {
 	more := median(paired(on.cpu, off.cpu, func(on, off float64) float64 { return on - off }))
 	return known(fmt.Sprintf("… at %d requests/s", b.rate),
