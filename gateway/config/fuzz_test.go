@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// Whatever bytes are read in whatever format, there is a service or a list of
-// problems, one line each, and never a panic.
-func FuzzParse(f *testing.F) {
-	for _, dir := range []string{"testdata/bad", "testdata/good"} {
+// seed adds the files of folders to f.
+func seed(f *testing.F, dirs ...string) {
+	f.Helper()
+	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			f.Fatal(err)
@@ -24,6 +24,12 @@ func FuzzParse(f *testing.F) {
 			f.Add(data)
 		}
 	}
+}
+
+// Whatever bytes are read in whatever format, there is a service or a list of
+// problems, one line each, and never a panic.
+func FuzzParse(f *testing.F) {
+	seed(f, "testdata/bad", "testdata/good")
 	f.Add([]byte("version: 3\na: &a [x]\nhost: *a\n<<: {port: 1}\n? [1, 2]\n: 3\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, file := range []string{"f.json", "f.yaml", "f.toml"} {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -171,19 +170,7 @@ func TestNumbersOfAnySizeAreHeldAgainstTheSchema(t *testing.T) {
 
 // Whatever bytes are linted, there are lines with a path and a message.
 func FuzzLint(f *testing.F) {
-	for _, dir := range []string{"testdata/lint/bad", "testdata/lint/good"} {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, e := range entries {
-			data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data)
-		}
-	}
+	seed(f, "testdata/lint/bad", "testdata/lint/good")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, file := range []string{"f.json", "f.yaml", "f.toml"} {
 			_, err := lint(file, data, nil)
