@@ -70,7 +70,7 @@ lint-web: web/node_modules/.package-lock.json
 	cd web && npm run --silent lint
 
 .PHONY: bench
-bench: build ## measure what the integration costs, against what is promised (about 13 minutes)
+bench: build ## measure what the integration and each kind of endpoint cost, against what is promised (about 17 minutes)
 	go run ./bench
 
 .PHONY: fuzz
