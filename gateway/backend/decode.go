@@ -188,7 +188,7 @@ func (a *Answer) keep(isCollection bool) bool {
 	if !utf8.Valid(body) || !scan.Valid(body) {
 		return false
 	}
-	special := bytes.ContainsAny(body, "<>&") || bytes.Contains(body, []byte("\u2028")) || bytes.Contains(body, []byte("\u2029"))
+	special := isEscaped(body)
 	if !special && !isCollection {
 		a.Raw = body
 		return true
@@ -209,6 +209,18 @@ func (a *Answer) keep(isCollection bool) bool {
 	a.Release()
 	a.buffer, a.Raw = out, out.Bytes()
 	return true
+}
+
+// isEscaped reports whether body has characters that encoding/json writes as escapes.
+// Each is looked for by itself, which the processor does many bytes at a time:
+// bytes.ContainsAny takes more than the scanner does.
+func isEscaped(body []byte) bool {
+	for _, c := range [...]byte{'<', '>', '&'} {
+		if bytes.IndexByte(body, c) >= 0 {
+			return true
+		}
+	}
+	return bytes.Contains(body, []byte("\u2028")) || bytes.Contains(body, []byte("\u2029"))
 }
 
 func decodeString(body []byte) (map[string]any, error) {
