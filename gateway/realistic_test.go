@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jws/jwsbb"
+	"github.com/mccutchen/go-httpbin/v2/httpbin"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/route"
+)
+
+// realistic holds whole configurations as people have them, in the proportions of a
+// survey (KrakenD v3, 6), each with its calls beside it (scenario says how to read
+// them). data is what the upstream gives out under /data/, lua what scripts say.
+const realistic = "testdata/realistic"
+
+// world is what the configurations are run against.
+type world struct {
+	key, other *rsa.PrivateKey // other: nobody's
+	fill       func(string) string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{key: rsaKey(t), other: rsaKey(t)}
+	mux := http.NewServeMux()
+	mux.Handle("/data/", http.StripPrefix("/data/", http.FileServer(http.Dir(realistic+"/data"))))
+	mux.Handle("/", httpbin.New(httpbin.WithMaxDuration(patience)))
+	_, host, _ := strings.Cut(upstream(t, mux.ServeHTTP), "//")
+	keys := w.keys()
+	jwks := upstream(t, func(a http.ResponseWriter, _ *http.Request) {
+		a.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(a, keys)
+	})
+	file := filepath.Join(t.TempDir(), "jwks.json")
+	if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	known := strings.NewReplacer("{upstream}", host, "{jwks}", jwks, "{jwks_file}", file, "{redis}", redisServer(t), "{nobody}", freeAddress(t), "{dir}", realistic)
+	tokens := regexp.MustCompile(`\{(token|forged) (\{.*\})\}`)
+	w.fill = func(text string) string {
+		return tokens.ReplaceAllStringFunc(known.Replace(text), func(s string) string {
+			m := tokens.FindStringSubmatch(s)
+			key := w.key
+			if m[1] == "forged" {
+				key = w.other
+			}
+			return signed(t, key, m[2])
+		})
+	}
+	return w
+}
+
+func rsaKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// keys is the JWKS of the issuer.
+func (w *world) keys() string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	return `{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"2026-11","n":"` + b64(w.key.N.Bytes()) +
+		`","e":"` + b64(big.NewInt(int64(w.key.E)).Bytes()) + `"}]}`
+}
+
+// signed is a token of these claims, good for an hour unless they say otherwise.
+func signed(t *testing.T, key *rsa.PrivateKey, claims string) string {
+	t.Helper()
+	all := map[string]any{"exp": time.Now().Add(time.Hour).Unix()}
+	if err := json.Unmarshal([]byte(claims), &all); err != nil {
+		t.Fatalf("%s: %v", claims, err)
+	}
+	payload, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	text := b64([]byte(`{"alg":"RS256","kid":"2026-11","typ":"JWT"}`)) + "." + b64(payload)
+	signature, err := jwsbb.Sign(key, "RS256", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text + "." + b64(signature)
+}
+
+// configurations lists the files.
+func configurations(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(realistic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasSuffix(e.Name(), ".calls") {
+			files = append(files, filepath.Join(realistic, e.Name()))
+		}
+	}
+	return files
+}
+
+func TestConfigurationsThatPeopleHaveRun(t *testing.T) {
+	w := newWorld(t)
+	for _, file := range configurations(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := config.Parse(file, []byte(w.fill(string(data))), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			todo := readScenario(t, strings.TrimSuffix(file, filepath.Ext(file))+".calls", w.fill)
+			warnings(t, file, s, todo)
+			everyEndpointIsCalled(t, file, s, todo)
+			if s.Metrics != nil {
+				s.Metrics.ListenAddress = "127.0.0.1:0"
+			}
+			g := runAs(t, s, Options{Access: io.Discard})
+			for _, c := range todo.calls {
+				c.make(t, g)
+			}
+		})
+	}
+}
+
+// make asks and compares.
+func (c *scriptedCall) make(t *testing.T, g *running) {
+	t.Helper()
+	at, text := *g, c.text
+	if method, path, ok := strings.Cut(text, " {metrics}"); ok {
+		at.URL, text = "http://"+g.metricsListener.Addr().String(), method+" "+path
+	}
+	got := at.send(t, text, c.body, c.headers...)
+	for _, want := range c.wants {
+		if difference := differs(want.text, got); difference != "" {
+			t.Errorf("%s: %s: want %s, got %s", want.place, c.text, want.text, difference)
+		}
+	}
+}
+
+// warnings are those that the .calls file names, and no others.
+func warnings(t *testing.T, file string, s *config.Service, todo scenario) {
+	t.Helper()
+	named := map[string]string{}
+	for _, w := range todo.warns {
+		named[w.text] = w.place
+	}
+	for _, w := range s.Warnings {
+		path, _, _ := strings.Cut(w, ": ")
+		if _, ok := named[path]; !ok {
+			t.Errorf("%s: warns: %s", file, w)
+		}
+		named[path] = ""
+	}
+	for path, place := range named {
+		if place != "" {
+			t.Errorf("%s: no warning about %s", place, path)
+		}
+	}
+}
+
+func everyEndpointIsCalled(t *testing.T, file string, s *config.Service, todo scenario) {
+	t.Helper()
+	var table route.Table[int]
+	called := make([]bool, len(s.Endpoints))
+	for i := range s.Endpoints {
+		pattern, err := route.Parse(s.Endpoints[i].Path, s.DisableREST)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := table.Add(s.Endpoints[i].Method, pattern, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range todo.calls {
+		method, target, _ := strings.Cut(c.text, " ")
+		path, _, _ := strings.Cut(target, "?")
+		if i, _, ok := table.Lookup(method, path, nil); ok {
+			called[i] = true
+		}
+	}
+	for i, c := range called {
+		if !c {
+			t.Errorf("%s: nothing calls %s %s", file, s.Endpoints[i].Method, s.Endpoints[i].Path)
+		}
+	}
+}
