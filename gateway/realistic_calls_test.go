@@ -26,7 +26,7 @@ import (
 //	> body.user.roles.0: "admin"           a value in a JSON body
 //	> no body.user.password                no such value
 //	> body: {"a":1}                        the whole body: JSON, or text in quotes
-//	> body ~ "some text"                   a part of it (!~: not there)
+//	> body ~ "some text"                   a part of it, or of a value in it (!~: not there)
 //	> body is empty
 //
 // Calls are made in their order, one after the other. {token CLAIMS} is signed by the
@@ -153,6 +153,10 @@ func textOf(name string, got reply) string {
 	if name == "body" {
 		return got.Text
 	}
+	if path, ok := strings.CutPrefix(name, "body."); ok {
+		text, _ := valueAt(got.Text, path)
+		return fmt.Sprint(text)
+	}
 	return strings.Join(got.Header.Values(name), ", ")
 }
 
@@ -212,7 +216,7 @@ func TestExpectationsCanFail(t *testing.T) {
 		`Vary ~ "gin"`: true, `Vary ~ "gim"`: false, `Vary !~ "gin"`: false, "no X-None": true, "no Vary": false,
 		`body.a.b.1: "x"`: true, `body.a.b.1: "y"`: false, "body.a.b.2: 1": false, "body.a.b.0: 1": true,
 		"no body.a.c": true, "no body.a.b": false, `body: {"a":{"b":[1,"x"]}}`: true, `body: {"a":1}`: false,
-		`body ~ "b"`: true, `body ~ "c"`: false, `body !~ "c"`: true, "body is empty": false, "nonsense": false, `body: x`: false,
+		`body ~ "b"`: true, `body ~ "c"`: false, `body.a.b.1 ~ "x"`: true, `body.a.b.1 ~ "b"`: false, `body !~ "c"`: true, "body is empty": false, "nonsense": false, `body: x`: false,
 	} {
 		if differs(want, got) == "" != ok {
 			t.Errorf("%s: holds %v, want %v", want, !ok, ok)

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -41,8 +42,12 @@ func newWorld(t *testing.T) *world {
 	mux.Handle("/", httpbin.New(httpbin.WithMaxDuration(patience)))
 	_, host, _ := strings.Cut(upstream(t, mux.ServeHTTP), "//")
 	keys := w.keys()
-	jwks := upstream(t, func(a http.ResponseWriter, _ *http.Request) {
+	jwks := upstream(t, func(a http.ResponseWriter, r *http.Request) {
 		a.Header().Set("Content-Type", "application/json")
+		if id, password, ok := r.BasicAuth(); ok && r.FormValue("grant_type") == "client_credentials" {
+			_, _ = fmt.Fprintf(a, `{"access_token":"of %s/%s for %s","token_type":"bearer","expires_in":3600}`, id, password, r.FormValue("scope"))
+			return
+		}
 		_, _ = io.WriteString(a, keys)
 	})
 	file := filepath.Join(t.TempDir(), "jwks.json")
@@ -194,6 +199,9 @@ func everyEndpointIsCalled(t *testing.T, file string, s *config.Service, todo sc
 	for _, c := range todo.calls {
 		method, target, _ := strings.Cut(c.text, " ")
 		path, _, _ := strings.Cut(target, "?")
+		if s.Router.RemoveExtraSlash {
+			path = route.Clean(path)
+		}
 		if i, _, ok := table.Lookup(method, path, nil); ok {
 			called[i] = true
 		}
