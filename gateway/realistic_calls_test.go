@@ -68,7 +68,7 @@ func readScenario(t *testing.T, file string, fill func(string) string) scenario 
 			s.warns = append(s.warns, said{line.place, rest})
 			continue
 		}
-		if strings.ToUpper(kind) == kind && kind[0] >= 'A' {
+		if strings.ToUpper(kind) == kind && kind[0] >= 'A' && !strings.HasSuffix(kind, ":") {
 			s.calls = append(s.calls, scriptedCall{said: line})
 			continue
 		}

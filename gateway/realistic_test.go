@@ -12,12 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jws/jwsbb"
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/route"
@@ -54,7 +56,11 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	known := strings.NewReplacer("{upstream}", host, "{jwks}", jwks, "{jwks_file}", file, "{redis}", redisServer(t), "{nobody}", freeAddress(t), "{dir}", realistic)
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := strings.NewReplacer("{bcrypt}", string(hash), "{upstream}", host, "{jwks}", jwks, "{jwks_file}", file, "{redis}", redisServer(t), "{nobody}", freeAddress(t), "{dir}", realistic)
 	tokens := regexp.MustCompile(`\{(token|forged) (\{.*\})\}`)
 	w.fill = func(text string) string {
 		return tokens.ReplaceAllStringFunc(known.Replace(text), func(s string) string {
@@ -88,7 +94,7 @@ func (w *world) keys() string {
 // signed is a token of these claims, good for an hour unless they say otherwise.
 func signed(t *testing.T, key *rsa.PrivateKey, claims string) string {
 	t.Helper()
-	all := map[string]any{"exp": time.Now().Add(time.Hour).Unix()}
+	all := map[string]json.RawMessage{"exp": []byte(strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10))} // numbers stay as they are written
 	if err := json.Unmarshal([]byte(claims), &all); err != nil {
 		t.Fatalf("%s: %v", claims, err)
 	}
