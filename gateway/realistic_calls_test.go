@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// scenario is what a .calls file says: the warnings of its configuration, and calls
+// scenario is what a .calls file says: the environment and warnings of its configuration, and calls
 // with what is expected of their answers. The format, line by line:
 //
 //	# a remark
 //	warns endpoints[0].headers_to_pass     the configuration warns of this key
+//	env FC_ENABLE=1                        the configuration is read with this variable
 //	GET /users/7?verbose=1                 a call begins; {metrics}/__stats/ asks there
 //	Authorization: Bearer {token {"sub":"ann"}}
 //	< {"name":"Ann"}                       a line of the call's body
@@ -33,6 +34,7 @@ import (
 // test's issuer and good for an hour, unless exp says otherwise; {forged CLAIMS} is
 // signed by somebody else.
 type scenario struct {
+	env   map[string]string
 	warns []said
 	calls []scriptedCall
 }
@@ -57,15 +59,20 @@ func readScenario(t *testing.T, file string, fill func(string) string) scenario 
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s scenario
+	s := scenario{env: map[string]string{}}
 	for i, text := range strings.Split(string(data), "\n") {
 		line := said{fmt.Sprintf("%s:%d", file, i+1), fill(strings.TrimSpace(text))}
 		kind, rest, _ := strings.Cut(line.text, " ")
 		if kind == "" || kind[0] == '#' {
 			continue
 		}
-		if kind == "warns" {
+		switch kind {
+		case "warns":
 			s.warns = append(s.warns, said{line.place, rest})
+			continue
+		case "env":
+			name, value, _ := strings.Cut(rest, "=")
+			s.env[name] = value
 			continue
 		}
 		if strings.ToUpper(kind) == kind && kind[0] >= 'A' && !strings.HasSuffix(kind, ":") {

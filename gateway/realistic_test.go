@@ -135,11 +135,14 @@ func TestConfigurationsThatPeopleHaveRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := config.Parse(file, []byte(w.fill(string(data))), nil)
+			todo := readScenario(t, strings.TrimSuffix(file, filepath.Ext(file))+".calls", w.fill)
+			s, err := config.Parse(file, []byte(w.fill(string(data))), func(name string) (string, bool) {
+				value, ok := todo.env[name]
+				return value, ok
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			todo := readScenario(t, strings.TrimSuffix(file, filepath.Ext(file))+".calls", w.fill)
 			warnings(t, file, s, todo)
 			everyEndpointIsCalled(t, file, s, todo)
 			if s.Metrics != nil {
