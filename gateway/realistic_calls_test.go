@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// scenario is what a .calls file says: the environment and warnings of its configuration, and calls
+// scenario is what a .calls file says: what is told of its configuration, and calls
 // with what is expected of their answers. The format, line by line:
 //
 //	# a remark
 //	warns endpoints[0].headers_to_pass     the configuration warns of this key
+//	lints endpoints[0].backend             check -l alone does not like this key
 //	env FC_ENABLE=1                        the configuration is read with this variable
 //	GET /users/7?verbose=1                 a call begins; {metrics}/__stats/ asks there
 //	Authorization: Bearer {token {"sub":"ann"}}
@@ -36,6 +37,7 @@ import (
 type scenario struct {
 	env   map[string]string
 	warns []said
+	lints []said
 	calls []scriptedCall
 }
 
@@ -69,6 +71,9 @@ func readScenario(t *testing.T, file string, fill func(string) string) scenario 
 		switch kind {
 		case "warns":
 			s.warns = append(s.warns, said{line.place, rest})
+			continue
+		case "lints":
+			s.lints = append(s.lints, said{line.place, rest})
 			continue
 		case "env":
 			name, value, _ := strings.Cut(rest, "=")

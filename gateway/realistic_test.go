@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,19 +133,8 @@ func TestConfigurationsThatPeopleHaveRun(t *testing.T) {
 	w := newWorld(t)
 	for _, file := range configurations(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
 			todo := readScenario(t, strings.TrimSuffix(file, filepath.Ext(file))+".calls", w.fill)
-			s, err := config.Parse(file, []byte(w.fill(string(data))), func(name string) (string, bool) {
-				value, ok := todo.env[name]
-				return value, ok
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			warnings(t, file, s, todo)
+			s := w.load(t, file, todo)
 			everyEndpointIsCalled(t, file, s, todo)
 			if s.Metrics != nil {
 				s.Metrics.ListenAddress = "127.0.0.1:0"
@@ -154,6 +145,38 @@ func TestConfigurationsThatPeopleHaveRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// load reads a configuration, and compares what is told of it.
+func (w *world) load(t *testing.T, file string, todo scenario) *config.Service {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled := filepath.Join(t.TempDir(), filepath.Base(file))
+	if err := os.WriteFile(filled, []byte(w.fill(string(data))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := func(name string) (string, bool) {
+		value, ok := todo.env[name]
+		return value, ok
+	}
+	s, err := config.Load(filled, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameKeys(t, file, "warns", s.Warnings, todo.warns)
+	var faults config.Problems
+	if _, err := config.Lint(filled, env); err != nil && !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, f := range faults {
+		found = append(found, f.String())
+	}
+	sameKeys(t, file, "lints", found, slices.Concat(todo.warns, todo.lints))
+	return s
 }
 
 // make asks and compares.
@@ -171,23 +194,23 @@ func (c *scriptedCall) make(t *testing.T, g *running) {
 	}
 }
 
-// warnings are those that the .calls file names, and no others.
-func warnings(t *testing.T, file string, s *config.Service, todo scenario) {
+// sameKeys compares the keys that messages are about with those a .calls file names.
+func sameKeys(t *testing.T, file, kind string, messages []string, want []said) {
 	t.Helper()
 	named := map[string]string{}
-	for _, w := range todo.warns {
+	for _, w := range want {
 		named[w.text] = w.place
 	}
-	for _, w := range s.Warnings {
-		path, _, _ := strings.Cut(w, ": ")
+	for _, m := range messages {
+		path, _, _ := strings.Cut(m, ": ")
 		if _, ok := named[path]; !ok {
-			t.Errorf("%s: warns: %s", file, w)
+			t.Errorf("%s: %s: %s", file, kind, m)
 		}
 		named[path] = ""
 	}
 	for path, place := range named {
 		if place != "" {
-			t.Errorf("%s: no warning about %s", place, path)
+			t.Errorf("%s: nothing %s about %s", place, kind, path)
 		}
 	}
 }
