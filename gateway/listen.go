@@ -16,7 +16,7 @@ import (
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
-// Listen takes the gateway's port, and that of telemetry/metrics. Run does it by
+// Listen takes the gateway's port, and those where Prometheus asks. Run does it by
 // itself; done before, Addr tells the port that 0 became. The error names the flag
 // or key that moves a port which is taken.
 func (g *Gateway) Listen(ctx context.Context) error {

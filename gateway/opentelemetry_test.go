@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -127,7 +128,7 @@ func (c metricsService) Export(_ context.Context, m *collectormetrics.ExportMetr
 	defer c.mu.Unlock()
 	for _, r := range m.GetResourceMetrics() {
 		for _, s := range r.GetScopeMetrics() {
-			c.otlpCollector.metrics = append(c.otlpCollector.metrics, s.GetMetrics()...)
+			c.metrics = append(c.metrics, s.GetMetrics()...)
 		}
 	}
 	return &collectormetrics.ExportMetricsServiceResponse{}, nil
@@ -434,5 +435,51 @@ func TestPortOfAScrapeThatIsTakenIsNamed(t *testing.T) {
 	defer func() { _ = g.Close(t.Context()) }()
 	if err := g.Listen(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "telemetry/opentelemetry.exporters.prometheus[0].port: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestBrokenAnswersAndWebsocketsAreTold(t *testing.T) {
+	broken := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000000")
+		_, _ = io.WriteString(w, strings.Repeat("a", 500_000)) // more than a gateway keeps back
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	c := toldByHTTP(t)
+	s := serviceOf(noop("GET /broken", broken, "/"), noop("GET /ws", upstream(t, echoUpgrade), "/", inputHeaders("*")))
+	s.OpenTelemetry = c.of()
+	g := run(t, s)
+	resp, err := g.Client.Get(g.URL + "/broken")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(resp.Body); err == nil {
+		t.Error("the client should notice that its answer is broken")
+	}
+	_ = resp.Body.Close()
+	conn, reader, resp := upgraded(t, g.Addr(), "/ws", "hello")
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(reader, got); err != nil || resp.StatusCode != 101 || string(got) != "hello" {
+		t.Fatalf("got %d, %q, %v", resp.StatusCode, got, err)
+	}
+	_ = conn.Close()
+	newest := g.live.newest.Load()
+	for deadline := time.Now().Add(patience); newest.requests.Load() > 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the websocket's request does not end")
+		}
+	}
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(c.lines(""), "\n")
+	for _, want := range []string{
+		"SERVER GET /broken map[error.type:aborted http.request.method:GET http.response.status_code:200 http.route:/broken",
+		"SERVER GET /ws map[http.request.method:GET http.response.status_code:101 http.route:/ws",
+		"CLIENT GET map[http.request.method:GET http.response.status_code:101 ",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no span is %s in\n%s", want, all)
+		}
 	}
 }
