@@ -23,6 +23,7 @@ import (
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 	"github.com/gatemeter/gatemeter/gateway/security"
 	"github.com/gatemeter/gatemeter/gateway/telemetry"
+	"github.com/gatemeter/gatemeter/gateway/telemetry/otel"
 	"github.com/gatemeter/gatemeter/moesif"
 	"github.com/gatemeter/gatemeter/policy"
 )
@@ -50,6 +51,7 @@ type Gateway struct {
 	shadows     *pipe.Shadows
 	access      *telemetry.Access // nil: no access log
 	metrics     *telemetry.Metrics
+	telemetry   *otel.Telemetry     // nil: no collector is told anything
 	integration *moesif.Integration // nil: the block is not there
 	reporting   moesif.Config       // the integration's
 	auth        *auth.Keeper
@@ -62,7 +64,8 @@ type Gateway struct {
 	tls            *tls.Config  // nil: plain HTTP
 	metricsHandler http.Handler // nil: no metrics
 
-	listener, metricsListener net.Listener // set by Listen
+	listener, metricsListener net.Listener   // set by Listen
+	scrapeListeners           []net.Listener // set by Listen
 }
 
 // New builds the gateway of s, which it keeps. It starts the integration but does
@@ -96,6 +99,9 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
 		g.metricsHandler = g.metrics.Handler()
+	}
+	if g.telemetry, err = newTelemetry(g); err != nil {
+		return nil, err
 	}
 	clients := pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted}
 	if g.limits, err = newLimits(g, clients, o.now); err != nil {
@@ -152,6 +158,7 @@ func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundT
 	if own != nil {
 		g.own, next = append(g.own, own), own
 	}
+	next = g.telemetry.Calls(next)
 	next = g.auth.WithToken(b, g.transport, next)
 	next = modify.Calls(b, g.caches.Before(b, next), g.logger)
 	if next, err = g.limits.around(b, next); err != nil {
@@ -182,10 +189,12 @@ func (g *Gateway) Close(ctx context.Context) error { return g.live.close(ctx) }
 func (g *Gateway) release(ctx context.Context) error {
 	g.tunnels.Close()
 	g.shadows.Close()
+	told := g.tellRest(ctx)
 	var err error
 	if g.integration != nil && !g.lent {
 		err = g.integration.Close(ctx)
 	}
+	told()
 	if g.access != nil {
 		g.access.Close()
 	}
@@ -202,6 +211,9 @@ func (g *Gateway) letGo() {
 	if g.limits != nil {
 		g.limits.close()
 	}
+	ended, end := context.WithCancel(context.Background())
+	end()
+	g.telemetry.Close(ended) // unless that is done
 	if g.transport != nil {
 		g.own = append(g.own, g.transport)
 	}
@@ -217,9 +229,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.Listen(ctx); err != nil {
 		return errors.Join(err, g.Close(ctx))
 	}
-	failed := make(chan error, 2)
+	failed := make(chan error, 2+len(g.scrapeListeners))
 	go func() { failed <- g.serve() }()
-	stopMetrics := g.serveMetrics(failed)
+	stopMetrics, stopScrapes := g.serveMetrics(failed), g.serveScrapes(failed)
 	g.logger.Info("listening", "address", g.Addr(), "endpoints", len(g.service.Endpoints))
 
 	var err error
@@ -229,6 +241,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	g.drain(context.WithoutCancel(ctx))
 	stopMetrics()
+	stopScrapes()
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 	"github.com/gatemeter/gatemeter/gateway/route"
 	"github.com/gatemeter/gatemeter/gateway/telemetry"
+	"github.com/gatemeter/gatemeter/gateway/telemetry/otel"
 	"github.com/gatemeter/gatemeter/moesif"
 )
 
@@ -32,6 +33,7 @@ type handler struct {
 	tellParams bool
 	access     *telemetry.Access
 	metrics    *telemetry.Metrics
+	telemetry  *otel.Telemetry // nil: no collector is told anything
 	unmatched  *telemetry.Route
 	logger     *slog.Logger
 }
@@ -59,6 +61,8 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		govern:  func(http.ResponseWriter, *http.Request) bool { return true },
 		metrics: g.metrics,
 		logger:  g.logger,
+
+		telemetry: g.telemetry,
 	}
 	if h.metrics != nil {
 		h.unmatched = h.metrics.Route("", "")
@@ -122,6 +126,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.metrics.Begin()
 		}
 	}
+	if h.telemetry != nil {
+		r = h.telemetry.Begin(r)
+	}
 	defer h.end(a, r)
 	h.serve(a, r)
 }
@@ -147,6 +154,9 @@ func (h *handler) serve(a *answer, r *http.Request) {
 		return
 	}
 	a.counts = e.counts
+	if h.telemetry != nil {
+		h.telemetry.Matched(r, e.pattern)
+	}
 	if e.ours {
 		x.Ignore()
 		e.pipe.Serve(a, r, nil)
@@ -247,6 +257,9 @@ func (h *handler) end(a *answer, r *http.Request) {
 		}
 	}
 	h.count(a, r)
+	if h.telemetry != nil {
+		h.telemetry.End(r, a.status, problem != nil)
+	}
 	if problem != nil {
 		panic(http.ErrAbortHandler) // the client must not take the answer for complete
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
-// Listen takes the gateway's port, and that of telemetry/metrics. Run does it by
+// Listen takes the gateway's port, and those where Prometheus asks. Run does it by
 // itself; done before, Addr tells the port that 0 became. The error names the flag
 // or key that moves a port which is taken.
 func (g *Gateway) Listen(ctx context.Context) error {
@@ -38,6 +38,13 @@ func (g *Gateway) Listen(ctx context.Context) error {
 			_ = l.Close()
 			return fmt.Errorf("telemetry/metrics.listen_address: %w: choose another, or remove the block", err)
 		}
+	}
+	if err := g.listenForScrapes(ctx); err != nil {
+		_ = l.Close()
+		if g.metricsListener != nil {
+			_ = g.metricsListener.Close()
+		}
+		return err
 	}
 	g.listener = l
 	return nil
@@ -64,12 +71,17 @@ func (g *Gateway) serveMetrics(failed chan<- error) (stop func()) {
 	if g.metricsListener == nil {
 		return func() {}
 	}
-	server := &http.Server{Handler: http.HandlerFunc(g.newestMetrics), ReadHeaderTimeout: 10 * time.Second}
+	return serveAside(g.metricsListener, g.newestMetrics, "metrics", failed)
+}
+
+// serveAside serves what is told to the operator until stop is called.
+func serveAside(l net.Listener, answer http.HandlerFunc, what string, failed chan<- error) (stop func()) {
+	server := &http.Server{Handler: answer, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(g.metricsListener); err != http.ErrServerClosed { //nolint:errorlint // documented to be that very value
-			failed <- fmt.Errorf("serving metrics: %w", err)
+		if err := server.Serve(l); err != http.ErrServerClosed { //nolint:errorlint // documented to be that very value
+			failed <- fmt.Errorf("serving %s: %w", what, err)
 		}
 	}()
 	return func() {

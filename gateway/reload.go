@@ -178,6 +178,7 @@ func changed(was, is *config.Service) []string {
 		{"write_timeout", was.WriteTimeout == is.WriteTimeout},
 		{"idle_timeout", was.IdleTimeout == is.IdleTimeout},
 		{"max_header_bytes", was.MaxHeaderBytes == is.MaxHeaderBytes},
+		{"telemetry/opentelemetry.exporters.prometheus", slices.Equal(scrapeAddresses(was), scrapeAddresses(is))},
 		{"telemetry/metrics", reflect.DeepEqual(was.Metrics, is.Metrics)},
 	} {
 		if !k.same {

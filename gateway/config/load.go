@@ -138,6 +138,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.UseH2C = s.UseH2C || extra["router"].useH2C()
 	s.Logging = extra["telemetry/logging"].logging()
 	s.Metrics = extra["telemetry/metrics"].metrics()
+	s.OpenTelemetry = extra["telemetry/opentelemetry"].openTelemetry(s.Name)
 	s.Limits = serviceLimits(extra)
 	s.Moesif = b.moesif(extra["telemetry/moesif"], env)
 	s.CORS = extra["security/cors"].cors()

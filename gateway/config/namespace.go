@@ -17,12 +17,13 @@ const (
 
 // served says where the namespaces that this build serves belong.
 var served = map[string][]level{
-	"router":            {atService},
-	"telemetry/moesif":  {atService},
-	"telemetry/logging": {atService},
-	"telemetry/metrics": {atService},
-	"proxy":             {atEndpoint, atBackend},
-	"backend/http":      {atBackend},
+	"router":                  {atService},
+	"telemetry/moesif":        {atService},
+	"telemetry/logging":       {atService},
+	"telemetry/metrics":       {atService},
+	"telemetry/opentelemetry": {atService},
+	"proxy":                   {atEndpoint, atBackend},
+	"backend/http":            {atBackend},
 
 	"security/cors":         {atService},
 	"security/http":         {atService, atEndpoint},
@@ -83,7 +84,7 @@ var refused = map[string]string{
 
 // ignored are namespaces whose absence changes no answer.
 var ignored = []string{
-	"telemetry/opentelemetry", "telemetry/opencensus", "telemetry/influx", "telemetry/gelf", "telemetry/logstash",
+	"telemetry/opencensus", "telemetry/influx", "telemetry/gelf", "telemetry/logstash",
 	"telemetry/newrelic", "telemetry/ganalytics", "telemetry/instana", "telemetry/opentelemetry-security",
 	"documentation/openapi", "documentation/postman",
 }

@@ -47,13 +47,14 @@ type Service struct {
 	MaxShutdownWaitTime       time.Duration // 0 waits for ever
 	DNSCacheTTL               time.Duration // default 30s
 
-	Router  Router
-	Logging Logging
-	Metrics *Metrics       // nil: no metrics listener
-	Moesif  *moesif.Config // nil: the block is not there
-	CORS    *CORS          // nil: the block is not there
-	Secure  *SecureHeaders // nil: the block is not there
-	Bots    *Bots          // nil: the block is not there
+	Router        Router
+	Logging       Logging
+	Metrics       *Metrics       // nil: no metrics listener
+	OpenTelemetry *OpenTelemetry // nil: no exporter is named
+	Moesif        *moesif.Config // nil: the block is not there
+	CORS          *CORS          // nil: the block is not there
+	Secure        *SecureHeaders // nil: the block is not there
+	Bots          *Bots          // nil: the block is not there
 
 	Limits Limits
 

@@ -1,0 +1,171 @@
+// Package otel tells collectors of OpenTelemetry about requests and about the calls
+// to backends behind them: spans, and how long they took (KrakenD v3, 5:
+// telemetry/opentelemetry). Names follow the semantic conventions for HTTP 1.41.
+//
+// An attribute never holds a query, a header, or a path as the client wrote it,
+// since parameters can be secrets: a span has the route's pattern.
+package otel
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
+)
+
+// Telemetry is what one configuration tells, and whom. It is safe for concurrent
+// use, and a request never waits for a collector: what the queues have no room for
+// is dropped.
+type Telemetry struct {
+	requestSpans, callSpans trace.Tracer            // nil: none
+	requestTimes, callTimes metric.Float64Histogram // nil: none
+
+	skipPaths []string
+	scrapes   []http.Handler
+
+	flush  []func(context.Context) error
+	stop   context.CancelFunc // of what is being sent
+	clean  []func()
+	closed sync.Once
+}
+
+const (
+	scope = "github.com/gatemeter/gatemeter"
+	// mostSeries bounds the series of a metric; those beyond are counted as one.
+	mostSeries = 2000
+)
+
+// buckets are those that the conventions advise, in seconds.
+var buckets = metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10)
+
+// New begins to tell what c says. It connects to nobody yet. The error begins with
+// the key that can't be used.
+func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error) {
+	sending, stop := context.WithCancel(context.Background())
+	t := &Telemetry{skipPaths: c.SkipPaths, stop: stop}
+	defer func() {
+		if err != nil {
+			t.Close(sending)
+		}
+	}()
+	about := resourceOf(c)
+	spans := []sdktrace.TracerProviderOption{
+		sdktrace.WithResource(about),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.SampleRate))),
+	}
+	times := []sdkmetric.Option{sdkmetric.WithResource(about), sdkmetric.WithCardinalityLimit(mostSeries)}
+	traced, measured := false, false
+	for i := range c.OTLP {
+		o := &c.OTLP[i]
+		client, clean := newClient(o)
+		t.clean = append(t.clean, clean)
+		if o.Traces {
+			e, err := newSpans(o, client, newOutlet(sending, o, "traces", logger))
+			if err != nil {
+				return nil, fmt.Errorf("exporters.otlp[%d]: %w", i, err)
+			}
+			spans, traced = append(spans, sdktrace.WithBatcher(e)), true
+		}
+		if o.Metrics {
+			e, err := newTimes(o, client, newOutlet(sending, o, "metrics", logger))
+			if err != nil {
+				return nil, fmt.Errorf("exporters.otlp[%d]: %w", i, err)
+			}
+			times, measured = append(times, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(e, sdkmetric.WithInterval(o.Every)))), true
+		}
+	}
+	for i := range c.Scrapes {
+		reader, handler, err := newScrape(&c.Scrapes[i])
+		if err != nil {
+			return nil, fmt.Errorf("exporters.prometheus[%d]: %w", i, err)
+		}
+		times, measured = append(times, sdkmetric.WithReader(reader)), true
+		t.scrapes = append(t.scrapes, handler)
+	}
+	if traced {
+		t.trace(c, sdktrace.NewTracerProvider(spans...))
+	}
+	if measured {
+		err = t.measure(c, sdkmetric.NewMeterProvider(times...))
+	}
+	return t, err
+}
+
+func (t *Telemetry) trace(c *config.OpenTelemetry, p *sdktrace.TracerProvider) {
+	t.flush = append(t.flush, p.Shutdown)
+	if c.Global.Traces {
+		t.requestSpans = p.Tracer(scope)
+	}
+	if c.Backend.Traces {
+		t.callSpans = p.Tracer(scope)
+	}
+}
+
+func (t *Telemetry) measure(c *config.OpenTelemetry, p *sdkmetric.MeterProvider) (err error) {
+	t.flush = append(t.flush, p.Shutdown)
+	meter := p.Meter(scope)
+	if c.Global.Metrics {
+		t.requestTimes, err = meter.Float64Histogram("http.server.request.duration",
+			metric.WithUnit("s"), metric.WithDescription("Duration of HTTP server requests."), buckets)
+	}
+	if c.Backend.Metrics && err == nil {
+		t.callTimes, err = meter.Float64Histogram("http.client.request.duration",
+			metric.WithUnit("s"), metric.WithDescription("Duration of HTTP client requests."), buckets)
+	}
+	return err
+}
+
+// resourceOf says who tells. Each Telemetry is an instance of its own, since its
+// counts begin at zero.
+func resourceOf(c *config.OpenTelemetry) *resource.Resource {
+	about := []attribute.KeyValue{semconv.ServiceName(c.Name), semconv.ServiceInstanceID(uuid.NewString())}
+	if c.Version != "" {
+		about = append(about, semconv.ServiceVersion(c.Version))
+	}
+	if c.Environment != "" {
+		about = append(about, attribute.String("deployment.environment.name", c.Environment))
+	}
+	return resource.NewSchemaless(about...)
+}
+
+// Scrapes answer the listeners of exporters.prometheus, in their order.
+func (t *Telemetry) Scrapes() []http.Handler {
+	if t == nil {
+		return nil
+	}
+	return t.scrapes
+}
+
+// Close sends what is left until ctx ends, and then stops all sending. It is done
+// once; t may be nil.
+func (t *Telemetry) Close(ctx context.Context) {
+	if t == nil {
+		return
+	}
+	t.closed.Do(func() {
+		var all sync.WaitGroup
+		for _, flush := range t.flush {
+			all.Go(func() { _ = flush(ctx) }) // the outlets log what fails
+		}
+		all.Wait()
+		t.stop()
+		for _, clean := range t.clean {
+			clean()
+		}
+	})
+}
+
+func seconds(since time.Time) float64 { return time.Since(since).Seconds() }
