@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
+	"github.com/gatemeter/gatemeter/gateway/pipe"
 )
 
 // guard stands before an endpoint's pipe. It lets a request go on, as it is or as
@@ -24,16 +25,18 @@ type guards struct {
 	check    []guard // what is asked: validation/cel and validation/json-schema
 }
 
-// newGuards compiles what stands before e. names are its parameters. The error
-// begins with the key that can't be used.
-func (g *Gateway) newGuards(e *config.Endpoint, names []string) (guards, error) {
+// newGuards compiles what stands before e. names are its parameters, o is what its
+// pipe shares with others. The error begins with the key that can't be used.
+func (g *Gateway) newGuards(e *config.Endpoint, names []string, o *pipe.Options) (guards, error) {
 	var all guards
 	all.identify = append(all.identify, securityGuards(e.Secure, e.Bots)...)
 	if err := g.identify(e, &all); err != nil {
 		return guards{}, err
 	}
+	all.identify = append(all.identify, g.newTokenChecks(e, names, o)...)
 	limits, err := g.limits.before(e, names)
 	all.limit = append(all.limit, limits...)
+	all.check = g.newChecks(e, names, o)
 	return all, err
 }
 

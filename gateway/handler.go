@@ -74,12 +74,10 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
 		}
-		guards, err := g.newGuards(e, pattern.Names)
+		guards, err := g.newGuards(e, pattern.Names, o)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
-		guards.identify = append(guards.identify, g.newTokenChecks(e, pattern.Names, o)...)
-		guards.check = append(guards.check, g.newChecks(e, pattern.Names, o)...)
 		p, err := pipe.New(e, pattern.Names, o)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)

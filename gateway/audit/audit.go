@@ -32,8 +32,8 @@ type Recommendation struct {
 	Message  string // what is so, and what to do
 }
 
-// rule looks at a service and appends what it has to say to the details; it is
-// about the whole service when it has none and found is true.
+// rule is one thing to look for. What it finds is at places, or about the whole service
+// when it names none.
 type rule struct {
 	id       string
 	severity Severity
