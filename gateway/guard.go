@@ -18,7 +18,7 @@ type guard interface {
 // guards are those of one endpoint in the order in which requests meet them. Rules
 // are asked between the first two: whom they are about is known by then, and a request
 // they block takes nothing from a limit (settled answer 1). What is asked is looked
-// at last, once the path's parameters are known to be safe (KrakenD v3, 2.1).
+// at last (KrakenD v3, 2.1).
 type guards struct {
 	identify []guard // who calls, and whether they may
 	limit    []guard // how often

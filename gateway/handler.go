@@ -164,6 +164,9 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
 	}
+	if !h.safe(a, x, params.Values) {
+		return
+	}
 	if r, ok = admit(h.guards, a, r, params.Values); !ok || e.payload > 0 && !bounded(a, r, e.payload) {
 		return
 	}
@@ -176,12 +179,8 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if r, ok = admit(e.guards.limit, a, r, params.Values); !ok {
 		return
 	}
-	for _, value := range params.Values {
-		if problem := h.unsafe(value); problem != "" {
-			x.Refuse(moesif.BadRequest)
-			pipe.BadRequest(a, problem)
-			return
-		}
+	if !h.safe(a, x, params.Values) { // a script may have changed them
+		return
 	}
 	if r, ok = admit(e.guards.check, a, r, params.Values); !ok {
 		return
@@ -216,6 +215,19 @@ func (e *endpoint) pairs(values []string) []string {
 func under(path, prefix string) bool {
 	rest, ok := strings.CutPrefix(path, prefix)
 	return ok && (rest == "" || rest[0] == '/')
+}
+
+// safe answers a request with a parameter that is refused, before everything that a
+// service or an endpoint asks for (KrakenD v3, 2.1).
+func (h *handler) safe(w http.ResponseWriter, x *moesif.Exchange, values []string) bool {
+	for _, value := range values {
+		if problem := h.unsafe(value); problem != "" {
+			x.Refuse(moesif.BadRequest)
+			pipe.BadRequest(w, problem)
+			return false
+		}
+	}
+	return true
 }
 
 // unsafe says why a parameter's value is refused, "" when it is not (KrakenD v3,
