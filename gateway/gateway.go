@@ -98,6 +98,7 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 	g.auth = auth.NewKeeper(s, g.logger)
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
+		g.metrics.HideRouter = s.Metrics.HideRouter
 		g.metricsHandler = g.metrics.Handler()
 	}
 	if g.telemetry, err = newTelemetry(g); err != nil {

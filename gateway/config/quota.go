@@ -92,13 +92,21 @@ func (b *block) processors(redis []Redis) []Processor {
 			b.problem(o.at("connection_name"), noConnection, show(p.Connection), didYouMean(p.Connection, redisNames(redis)))
 		}
 		p.Rules = o.quotaRules()
-		// These spare calls of Redis, and change no answer.
-		o.ignore("rejecter_cache", "deny_queue_flush_interval", "deny_queue_max_items", "deny_queue_flush_workers")
+		o.withoutEffect("it spares calls of Redis, and here each call is counted there", "rejecter_cache", "deny_queue_flush_interval", "deny_queue_max_items", "deny_queue_flush_workers")
 		o.close(nil)
 		out = append(out, p)
 	}
 	b.close(nil)
 	return out
+}
+
+// withoutEffect warns of keys that are read and change nothing, because of why.
+func (b *block) withoutEffect(why string, keys ...string) {
+	for _, key := range keys {
+		if v, path, ok := b.find(key); ok && !empty(v) {
+			b.warn(path, "has no effect: %s", why)
+		}
+	}
 }
 
 func (b *block) quotaRules() []QuotaRule {

@@ -87,7 +87,8 @@ func (b *block) jsonObject(key string) []byte {
 	return text
 }
 
-// metrics reads telemetry/metrics; nil when it is absent.
+// metrics reads telemetry/metrics; nil when it is absent, or endpoint_disabled: then
+// nobody listens. The layers of proxies and backends are not counted, disabled or not.
 func (b *block) metrics() *Metrics {
 	if b == nil {
 		return nil
@@ -95,11 +96,15 @@ func (b *block) metrics() *Metrics {
 	m := &Metrics{
 		ListenAddress:  cmp.Or(b.text("listen_address"), ":8090"),
 		CollectionTime: cmp.Or(b.duration("collection_time"), time.Minute),
+		HideRouter:     b.flag("router_disabled"),
 	}
 	_, port, err := net.SplitHostPort(m.ListenAddress)
 	if n, e := strconv.Atoi(port); err != nil || e != nil || n < 0 || n > 65535 {
 		b.problem(b.at("listen_address"), "must be host:port or :port (got %s)", show(m.ListenAddress))
 	}
-	b.ignore("proxy_disabled", "router_disabled", "backend_disabled", "endpoint_disabled")
+	_, _ = b.flag("proxy_disabled"), b.flag("backend_disabled")
+	if b.flag("endpoint_disabled") {
+		return nil
+	}
 	return m
 }

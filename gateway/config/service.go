@@ -148,8 +148,9 @@ type Router struct {
 
 // Metrics is extra_config."telemetry/metrics".
 type Metrics struct {
-	ListenAddress  string // default :8090
-	CollectionTime time.Duration
+	ListenAddress  string        // default :8090
+	CollectionTime time.Duration // default a minute; counts are told as they are, whatever it is
+	HideRouter     bool          // router_disabled: /__stats/ tells nothing of requests
 }
 
 // TLS is the server's tls block.

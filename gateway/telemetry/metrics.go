@@ -21,6 +21,10 @@ type Metrics struct {
 	routes    []*Route     // complete before the first request
 	durations *prometheus.HistogramVec
 	events    func() moesif.Stats // nil: no integration
+
+	// HideRouter leaves krakend.router out of /__stats/ (router_disabled). It is set
+	// before the first request.
+	HideRouter bool
 }
 
 // Route has the counts of one method and pattern.

@@ -19,12 +19,26 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 func (m *Metrics) stats(w http.ResponseWriter, _ *http.Request) {
-	total, connected := m.total.Load(), m.connected.Load()
-	s := map[string]any{
-		"krakend.router.connected":          connected,
-		"krakend.router.connected-total":    total,
-		"krakend.router.disconnected-total": total - connected,
+	s := map[string]any{}
+	if !m.HideRouter {
+		m.router(s)
 	}
+	if m.events != nil {
+		s["gatemeter.events"] = m.events()
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if err := json.NewEncoder(w).Encode(s); err != nil {
+		return // the client has gone
+	}
+}
+
+// router adds the counts of requests to s. The reference has no names for them: these
+// are chosen, by route as krakend.router.response.GET /a/{id}.….
+func (m *Metrics) router(s map[string]any) {
+	total, connected := m.total.Load(), m.connected.Load()
+	s["krakend.router.connected"] = connected
+	s["krakend.router.connected-total"] = total
+	s["krakend.router.disconnected-total"] = total - connected
 	for _, r := range m.routes {
 		name := "krakend.router.response." + r.method + " " + r.pattern
 		var answers int64
@@ -37,12 +51,5 @@ func (m *Metrics) stats(w http.ResponseWriter, _ *http.Request) {
 			s[name+".time.mean"] = r.nanoseconds.Load() / answers
 			s[name+".size.mean"] = r.bytes.Load() / answers
 		}
-	}
-	if m.events != nil {
-		s["gatemeter.events"] = m.events()
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	if err := json.NewEncoder(w).Encode(s); err != nil {
-		return // the client has gone
 	}
 }
