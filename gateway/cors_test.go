@@ -46,8 +46,9 @@ func TestCORSAnswersPreflights(t *testing.T) {
 		maxAge  string
 		vary    string
 	}{
-		"an empty block lets everybody GET": {config.CORS{}, preflight(shop, "GET"), 204, "Origin: *, Methods: GET", "", vary},
-		"an empty block lets nobody PUT":    {config.CORS{}, preflight(shop, "PUT"), 204, "", "", vary},
+		"an empty block lets everybody GET":  {config.CORS{}, preflight(shop, "GET"), 204, "Origin: *, Methods: GET", "", vary},
+		"an empty block lets everybody HEAD": {config.CORS{}, preflight(shop, "HEAD"), 204, "Origin: *, Methods: HEAD", "", vary},
+		"an empty block lets nobody PUT":     {config.CORS{}, preflight(shop, "PUT"), 204, "", "", vary},
 		"any header passes where none is named": {
 			config.CORS{}, preflight(shop, "POST", "Access-Control-Request-Headers: x-a"), 204, "Origin: *, Methods: POST, Headers: x-a", "", vary,
 		},
@@ -117,6 +118,10 @@ func TestCORSMarksWhatOthersMayRead(t *testing.T) {
 	}
 	if got := g.send(t, "OPTIONS /a", "", "Origin: "+shop); got.StatusCode != 405 { // no preflight
 		t.Errorf("got %d", got.StatusCode)
+	}
+	s.CORS = &config.CORS{AllowOrigins: []string{shop}, AllowCredentials: true}
+	if got := run(t, s).send(t, "GET /a", "", "Origin: "+shop); allowHeaders(got.Header) != "Origin: "+shop+", Credentials: true" {
+		t.Errorf("with allow_credentials: got %v", got.Header)
 	}
 }
 

@@ -58,6 +58,39 @@ func TestSecurityHeadersAreSet(t *testing.T) {
 	}
 }
 
+// What an empty block asks for is nothing; what development asks for is no TLS.
+func TestSwitchesOfSecurityHeaders(t *testing.T) {
+	host := upstream(t, echoURI)
+	for name, c := range map[string]struct {
+		secure   config.SecureHeaders
+		status   int
+		location string
+		sts      string
+	}{
+		"an empty block":                   {config.SecureHeaders{}, 200, "", ""},
+		"sts_seconds over plain HTTP":      {config.SecureHeaders{STSSeconds: 300}, 200, "", ""},
+		"force_sts_header":                 {config.SecureHeaders{STSSeconds: 300, ForceSTSHeader: true}, 200, "", "max-age=300"},
+		"force_sts_header without seconds": {config.SecureHeaders{ForceSTSHeader: true}, 200, "", ""},
+		"ssl_redirect without ssl_host":    {config.SecureHeaders{SSLRedirect: true}, 301, "https://api.example/a", ""},
+		"is_development": {
+			config.SecureHeaders{IsDevelopment: true, SSLRedirect: true, STSSeconds: 300, ForceSTSHeader: true, AllowedHosts: []string{"else"}}, 200, "", "",
+		},
+	} {
+		s := serviceOf(noop("GET /a", host, "/x"))
+		s.Secure = &c.secure
+		got := run(t, s).send(t, "GET /a", "", "Host: api.example")
+		h := got.Header
+		if got.StatusCode != c.status || h.Get("Location") != c.location || h.Get("Strict-Transport-Security") != c.sts {
+			t.Errorf("%s: got %d %v", name, got.StatusCode, h)
+		}
+		for _, header := range []string{"X-Frame-Options", "X-Content-Type-Options", "X-Xss-Protection", "Content-Security-Policy", "Referrer-Policy"} {
+			if h[header] != nil {
+				t.Errorf("%s: has %s", name, header)
+			}
+		}
+	}
+}
+
 func TestOnlyAllowedHostsAreServed(t *testing.T) {
 	host := upstream(t, echoURI)
 	for name, c := range map[string]struct {
