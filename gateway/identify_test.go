@@ -174,7 +174,7 @@ func TestClaimsStandInAddressesAndExpressions(t *testing.T) {
 	host, keys := upstream(t, echoURI), issuer(t)
 	s, err := config.Parse("krakend.json", []byte(strings.NewReplacer("HOST", host, "KEYS", keys).Replace(`{"version":3,"host":["HOST"],"endpoints":[{
 		"endpoint":"/of/{id}","output_encoding":"no-op",
-		"backend":[{"url_pattern":"/users/{JWT.sub}/{id}?tenant={JWT.tenant}&n={JWT.http://claims.example/n}"}],
+		"backend":[{"url_pattern":"/users/{JWT.sub}/{id}?tenant={JWT.tenant}&n={JWT.http://claims.example/n}&d={JWT.a.b}"}],
 		"extra_config":{
 			"auth/validator":{"alg":"HS256","jwk_url":"KEYS","disable_jwk_security":true,"cache":true},
 			"validation/cel":[{"check_expr":"JWT.level > 2 && JWT.level < 9007199254740993 && 'shop' in JWT.aud"}]}}]}`)), nil)
@@ -186,8 +186,9 @@ func TestClaimsStandInAddressesAndExpressions(t *testing.T) {
 	for _, c := range []struct {
 		claims, want string
 	}{
-		{`{` + claims + `,"level":3,"tenant":"a&b"}`, "/users/an%2Fn/9?tenant=a%26b&n=7"},
-		{`{` + claims + `,"level":3}`, "/users/an%2Fn/9?tenant=%7B%7B.JWT.tenant%7D%7D&n=7"}, // as KrakenD leaves it
+		{`{` + claims + `,"level":3,"tenant":"a&b","a.b":"literal","a":{"b":"nested"}}`, "/users/an%2Fn/9?tenant=a%26b&n=7&d=literal"},
+		// As KrakenD leaves what is not there; claims of the first level are (KrakenD v3, 3).
+		{`{` + claims + `,"level":3,"a":{"b":"nested"}}`, "/users/an%2Fn/9?tenant=%7B%7B.JWT.tenant%7D%7D&n=7&d=%7B%7B.JWT.a.b%7D%7D"},
 	} {
 		for range 2 { // the second time the token is known
 			if got := g.send(t, "GET /of/9", "", bearer(t, c.claims)); got.StatusCode != 200 || got.Text != c.want {

@@ -100,7 +100,13 @@ func TestClientLimitAnswers429AndIsAskedFirst(t *testing.T) {
 			t.Errorf("client %s: got %d", client, got.StatusCode)
 		}
 	}
-	bare(t, g.send(t, "GET /a/1", "", "X-Client: d"), 503)
+	full := g.send(t, "GET /a/1", "", "X-Client: d")
+	bare(t, full, 503)
+	for name := range full.Header { // nothing tells of the limit
+		if name != "Date" && name != "Content-Length" {
+			t.Errorf("503 has a %s", name)
+		}
+	}
 	if n := calls.Load(); n != 3 {
 		t.Errorf("the backend has %d calls, want 3", n)
 	}
@@ -173,6 +179,33 @@ func TestBackendLimitIsAnErrorOfTheBackend(t *testing.T) {
 		}
 		if n := calls.Load(); n != 5 {
 			t.Errorf("%s: the backend has %d calls, want 5", encoding, n)
+		}
+	}
+}
+
+// What one of several backends refuses leaves a partial answer.
+func TestALimitedBackendIsLeftOutOfAnAnswer(t *testing.T) {
+	host, _ := counting(t)
+	down := upstream(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	for _, tt := range []struct {
+		at, extra   string
+		first, then string
+	}{
+		{host, `{"qos/ratelimit/proxy":{"max_rate":1}}`, "true", "false"},
+		{down, `{"qos/circuit-breaker":{"max_errors":0,"timeout":60}}`, "false", "false"},
+	} {
+		h := &hand{}
+		g := runAs(t, fromFile(t, `{"version":3,"host":["HOST"],"endpoints":[{"endpoint":"/a","backend":[
+			{"url_pattern":"/","group":"free"},{"url_pattern":"/","group":"limited","host":["`+tt.at+`"],"extra_config":`+tt.extra+`}]}]}`, host), Options{now: h.now})
+		for _, complete := range []string{tt.first, tt.then} {
+			want := `{"free":{"ok":true}}`
+			if complete == "true" {
+				want = `{"free":{"ok":true},"limited":{"ok":true}}`
+			}
+			got := g.send(t, "GET /a", "")
+			if got.StatusCode != 200 || !sameJSON(got.Text, want) || got.Header.Get("X-Krakend-Completed") != complete {
+				t.Errorf("%s: got %d %s %v, want %s", tt.extra, got.StatusCode, got.Text, got.Header, want)
+			}
 		}
 	}
 }

@@ -33,6 +33,9 @@ var twoKeys = &config.APIKeys{Hash: "plain", PropagateRole: "X-Role", Keys: []co
 	{Key: "one", Roles: []string{"admin", "user"}}, {Key: "two", Roles: []string{"guest"}},
 }}
 
+// The reference is unsure of the statuses, and silent about which role is told: 401 for
+// a key that nobody has, 403 for one without a role, and the first role of the endpoint
+// that the key has are chosen (KrakenD v3, 5).
 func TestKeysOpenByRole(t *testing.T) {
 	inHeader := keyed(t, twoKeys, config.KeyAccess{Roles: []string{"root", "user", "admin"}, Identifier: "Authorization"}).Identify[0]
 	other := keyed(t, twoKeys, config.KeyAccess{Roles: []string{"user"}, Identifier: "X-Key"}).Identify[0]
@@ -57,7 +60,6 @@ func TestKeysOpenByRole(t *testing.T) {
 		if status != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.header, status, tt.want)
 		}
-		// The first role of the endpoint that the key has.
 		if status == 200 && strings.Join(r.Header["X-Role"], ",") != "user" {
 			t.Errorf("%s: roles are told as %q", tt.header, r.Header["X-Role"])
 		}
@@ -78,6 +80,8 @@ func TestKeysInTheQueryOpen(t *testing.T) {
 	}
 }
 
+// The reference does not say where the salt stands, nor how a hash is written: before
+// the key, and in hexadecimal digits, are chosen.
 func TestKeysAreKeptHashed(t *testing.T) {
 	for name, h := range map[string]func() hash.Hash{"sha256": sha256.New, "sha1": sha1.New, "fnv128": fnv.New128} {
 		sum := h()
@@ -93,6 +97,7 @@ func TestKeysAreKeptHashed(t *testing.T) {
 	}
 }
 
+// 429 is chosen; the reference is unsure of it.
 func TestEachKeyHasItsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := &config.APIKeys{Hash: "plain", Keys: []config.APIKey{{Key: "one", Roles: []string{"user"}}, {Key: "two", Roles: []string{"user"}}}}

@@ -64,6 +64,14 @@ func TestABucketIsFullAtTheStartAndRefills(t *testing.T) {
 	allowed(3)
 	h.move(-time.Hour) // a clock set back
 	allowed(0)
+	// A bucket that is not empty fills up as well: KrakenD's does not, so that five would
+	// pass here (docs/migrating-from-krakend.md).
+	h.move(2 * time.Hour)
+	if !b.allow() {
+		t.Error("a full bucket refuses")
+	}
+	h.move(time.Hour)
+	allowed(3)
 }
 
 func TestExtremeRatesDoNotOverflow(t *testing.T) {

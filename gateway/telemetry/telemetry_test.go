@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +42,41 @@ func TestLoggerFollowsLevelAndPrefix(t *testing.T) {
 		for i, level := range c.want {
 			if !strings.Contains(lines[i], "level="+level+` msg="[GATE] hello" a=1 g.b=2`) {
 				t.Errorf("%q: line %d is %s", c.level, i, lines[i])
+			}
+		}
+	}
+}
+
+// Who asks for neither stdout nor syslog gets standard error; without the block it is
+// standard output.
+func TestLogGoesToStandardErrorUnlessStdoutIsAskedFor(t *testing.T) {
+	open := func(name string) *os.File {
+		f, err := os.Create(filepath.Join(t.TempDir(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	stdout, stderr := os.Stdout, os.Stderr
+	defer func() { os.Stdout, os.Stderr = stdout, stderr }()
+	for _, c := range []struct {
+		log config.Logging
+		out string
+	}{
+		{config.Logging{Level: "INFO"}, "stdout"},
+		{config.Logging{Level: "INFO", Set: true, Stdout: true}, "stdout"},
+		{config.Logging{Level: "INFO", Set: true}, "stderr"},
+	} {
+		os.Stdout, os.Stderr = open("stdout"), open("stderr")
+		Logger(c.log, os.Stdout).Info("hello")
+		for _, f := range []*os.File{os.Stdout, os.Stderr} {
+			text, err := os.ReadFile(f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told := strings.Contains(string(text), "hello"); told != (filepath.Base(f.Name()) == c.out) {
+				t.Errorf("%+v: %s has %q", c.log, filepath.Base(f.Name()), text)
 			}
 		}
 	}
