@@ -104,7 +104,8 @@ func told(got reply) string {
 	return strings.TrimSpace(fmt.Sprint(h.Get("X-Quota-Limit"), " ", h.Get("X-Quota-Remaining"), " ", h.Get("Retry-After")))
 }
 
-// The clock of these tests stands at 22:13:20 in UTC at the start.
+// 429 for what is used up is chosen, the reference is unsure of it (KrakenD v3, 5). The
+// clock of these tests stands at 22:13:20 in UTC at the start.
 func TestQuotasAreUsedUp(t *testing.T) {
 	host, calls := counting(t)
 	inMemoryAndRedis(t, func(t *testing.T, redis string) {

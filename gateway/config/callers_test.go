@@ -38,6 +38,36 @@ func TestKeysAndPasswordsAreReadAsWritten(t *testing.T) {
 	}
 }
 
+// What the service says of the place of keys holds for endpoints that say nothing; the
+// default of the identifier is that of the strategy (KrakenD v3, 5).
+func TestThePlaceOfKeysIsInherited(t *testing.T) {
+	for _, c := range []struct {
+		root, endpoint string
+		inQuery        bool
+		identifier     string
+	}{
+		{``, ``, false, "Authorization"},
+		{`"strategy": "header"`, ``, false, "Authorization"},
+		{`"strategy": "query_string"`, ``, true, "key"},
+		{`"strategy": "query_string", "identifier": "k"`, ``, true, "k"},
+		{`"strategy": "query_string", "identifier": "k"`, `, "identifier": "other"`, true, "other"},
+		{`"strategy": "query_string", "identifier": "k"`, `, "strategy": "header"`, false, "Authorization"},
+		{`"identifier": "x-key"`, `, "strategy": "header"`, false, "X-Key"},
+		{`"identifier": "x-key"`, `, "strategy": "query_string"`, true, "key"},
+	} {
+		root := c.root
+		if root != "" {
+			root += ", "
+		}
+		s := parse(t, "k.json", `{"version": 3, "extra_config": {"auth/api-keys": {`+root+`"keys": [{"key": "a", "roles": ["r"]}]}},
+			"endpoints": [{"endpoint": "/a", "backend": {"host": "http://b", "url_pattern": "/"}, "extra_config": {"auth/api-keys": {"roles": ["r"]`+c.endpoint+`}}}]}`)
+		got := s.Endpoints[0].APIKeys
+		if got.InQuery != c.inQuery || got.Identifier != c.identifier {
+			t.Errorf("%+v: got %+v", c, got)
+		}
+	}
+}
+
 func TestBcryptHashesAreTold(t *testing.T) {
 	const good = "$2a$10$HpdPmv2Z3h3skMCVaf/CEep/UUBuhZaaaaaaaaaaaaaaaaaaaaaaa"
 	for hash, want := range map[string]bool{
