@@ -261,6 +261,25 @@ func TestAnOpenBreakerAnswers500WithoutACall(t *testing.T) {
 	}
 }
 
+// The breaker sees errors of the connection and statuses: a body that can't be decoded
+// is none of them (docs/migrating-from-krakend.md).
+func TestABodyThatCannotBeDecodedOpensNoBreaker(t *testing.T) {
+	var calls atomic.Int64
+	host := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		_, _ = w.Write([]byte("no JSON"))
+	})
+	g := run(t, backendWith(t, host, "json", `{"qos/circuit-breaker":{"interval":60,"timeout":60,"max_errors":0}}`))
+	for range 3 {
+		if got := g.send(t, "GET /a/1", ""); got.StatusCode != 500 {
+			t.Errorf("got %d %q", got.StatusCode, got.Text)
+		}
+	}
+	if n := calls.Load(); n != 3 {
+		t.Errorf("the backend has %d calls of 3", n)
+	}
+}
+
 func TestRefusedForTheRateIsReportedSo(t *testing.T) {
 	host, _ := counting(t)
 	s := limited(t, host, `{"qos/ratelimit/router":{"max_rate":1}}`)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -60,6 +61,27 @@ func TestPrometheusTellsAboutTheProcessWhereAsked(t *testing.T) {
 		text := scraped(t, `{"exporters": {"prometheus": [{"name": "p", "listen_ip": "127.0.0.1"`+more+`}]}}`)
 		if got := [2]bool{strings.Contains(text, "go_goroutines"), strings.Contains(text, "process_open_fds")}; got != want {
 			t.Errorf("%s: go and process are told: %v", more, got)
+		}
+	}
+}
+
+func TestACollectorIsToldWhatItsSwitchesLeave(t *testing.T) {
+	for more, want := range map[string][2]int{ // spans, metrics
+		"":                          {2, 1},
+		`, "disable_traces": true`:  {0, 1},
+		`, "disable_metrics": true`: {2, 0},
+		`, "disable_traces": true, "disable_metrics": true`: {0, 0},
+	} {
+		c := toldByHTTP(t)
+		g := run(t, fromFile(t, fmt.Sprintf(`{"version": 3, "host": ["HOST"], "extra_config": {"telemetry/opentelemetry": {
+			"exporters": {"otlp": [{"name": "c", "use_http": true, "host": %q, "port": %d%s}]}}},
+			"endpoints": [{"endpoint": "/a", "output_encoding": "no-op", "backend": [{"url_pattern": "/"}]}]}`, c.host, c.port, more), upstream(t, echoURI)))
+		g.send(t, "GET /a", "")
+		if err := g.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]int{len(c.lines("")), len(c.lines("http.server.request.duration"))}; got != want {
+			t.Errorf("%s: told %v spans and metrics, want %v", more, got, want)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func TestKeysInTheQueryOpen(t *testing.T) {
 }
 
 // The reference does not say where the salt stands, nor how a hash is written: before
-// the key, and in hexadecimal digits, are chosen.
+// the key, in hexadecimal digits, and FNV-1 for fnv128 are chosen.
 func TestKeysAreKeptHashed(t *testing.T) {
 	for name, h := range map[string]func() hash.Hash{"sha256": sha256.New, "sha1": sha1.New, "fnv128": fnv.New128} {
 		sum := h()

@@ -176,6 +176,17 @@ func TestPatternsOfLogsAreRead(t *testing.T) {
 	if !reflect.DeepEqual(s.Logging, want) {
 		t.Errorf("got  %+v\nwant %+v", s.Logging, want)
 	}
+	// What a block does not say, and what no block says: level is KrakenD's only required
+	// key, DEBUG without a block (docs/migrating-from-krakend.md tells of INFO).
+	least := Logging{Level: "INFO", Format: "default", SyslogFacility: "local3", Set: true}
+	if s := parse(t, "k.json", `{"version": 3, "extra_config": {"telemetry/logging": {}}}`); !reflect.DeepEqual(s.Logging, least) ||
+		!slices.Contains(s.Warnings, "extra_config.telemetry/logging.level: missing, INFO is taken (one of DEBUG, INFO, WARNING, ERROR, CRITICAL)") {
+		t.Errorf("got %+v, %q", s.Logging, s.Warnings)
+	}
+	least.Set, least.Stdout = false, true
+	if s := parse(t, "k.json", `{"version": 3}`); !reflect.DeepEqual(s.Logging, least) {
+		t.Errorf("got %+v", s.Logging)
+	}
 	for written, format := range map[string]string{"default": "", "": "", "httpdcombine": "httpdCombined", "json": "json"} {
 		s := parse(t, "k.json", `{"version": 3, "extra_config": {"telemetry/logging": {"level": "INFO", "access_log_format": "`+written+`"}}}`)
 		if s.Logging.Access.Format != format || s.Logging.Format != "default" {
