@@ -29,11 +29,7 @@ func (g *Gateway) Listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("port: %w: choose another with -p", err)
 	}
-	if m := g.service.Metrics; m != nil {
-		address := m.ListenAddress
-		if address == "" {
-			address = ":8090"
-		}
+	if address := metricsAddress(g.service); address != "" {
 		if g.metricsListener, err = listen.Listen(ctx, "tcp", address); err != nil {
 			_ = l.Close()
 			return fmt.Errorf("telemetry/metrics.listen_address: %w: choose another, or remove the block", err)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -179,13 +180,21 @@ func changed(was, is *config.Service) []string {
 		{"idle_timeout", was.IdleTimeout == is.IdleTimeout},
 		{"max_header_bytes", was.MaxHeaderBytes == is.MaxHeaderBytes},
 		{"telemetry/opentelemetry.exporters.prometheus", slices.Equal(scrapeAddresses(was), scrapeAddresses(is))},
-		{"telemetry/metrics", reflect.DeepEqual(was.Metrics, is.Metrics)},
+		{"telemetry/metrics", metricsAddress(was) == metricsAddress(is)},
 	} {
 		if !k.same {
 			keys = append(keys, k.name)
 		}
 	}
 	return keys
+}
+
+// metricsAddress is where telemetry/metrics listens, "" for nowhere.
+func metricsAddress(s *config.Service) string {
+	if s.Metrics == nil {
+		return ""
+	}
+	return cmp.Or(s.Metrics.ListenAddress, ":8090")
 }
 
 // newestTLS lets handshakes follow the newest gateway, so that certificates can be

@@ -246,6 +246,11 @@ func TestKeysThatWaitForARestartAreNamed(t *testing.T) {
 	if keys := changed(was, is); !reflect.DeepEqual(keys, want) {
 		t.Errorf("got %v", keys)
 	}
+	was, is = serviceOf(), serviceOf()
+	was.Metrics, is.Metrics = &config.Metrics{}, &config.Metrics{ListenAddress: ":8090", HideRouter: true} // the same place
+	if keys := changed(was, is); keys != nil {
+		t.Errorf("got %v", keys)
+	}
 }
 
 func TestNoReloadAfterTheEnd(t *testing.T) {
