@@ -138,6 +138,20 @@ func TestKeysAreIdentifiedAsConfigured(t *testing.T) {
 	}
 }
 
+// The reference does not say: a key without an id is for tokens without one.
+func TestAKeyWithoutAnIdIsForTokensWithoutOne(t *testing.T) {
+	g := guardOf(t, keeperOf(t), trusting(issuerOf(t, keyFor(t, "ES256")).URL, "ES256"))
+	other := guardOf(t, keeperOf(t), trusting(issuerOf(t, keyFor(t, "ES256", "kid", "k")).URL, "ES256"))
+	bare, named := signed(t, "ES256", keyFor(t, "ES256"), `{}`), signed(t, "ES256", keyFor(t, "ES256"), `{}`, "kid", "k")
+	got := []int{
+		statusOf(t, g, "Authorization: "+bare), statusOf(t, g, "Authorization: "+named),
+		statusOf(t, other, "Authorization: "+bare), statusOf(t, other, "Authorization: "+named),
+	}
+	if want := []int{200, 401, 401, 200}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestTokensAreFoundInHeaderThenCookie(t *testing.T) {
 	key := keyFor(t, "EdDSA", "kid", "k")
 	issuer := issuerOf(t, key)
