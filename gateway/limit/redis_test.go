@@ -346,8 +346,13 @@ func TestAFailureIsTriedAgainAndLoggedOnce(t *testing.T) {
 	if d := pause("linear", 3); d != 40*time.Millisecond {
 		t.Errorf("linear: %v", d)
 	}
-	if d := pause("", 3); d != 10*time.Millisecond {
-		t.Errorf("without a strategy: %v", d)
+	if d := pause("linear-jitter", 3); d < 20*time.Millisecond || d >= 40*time.Millisecond {
+		t.Errorf("linear-jitter: %v", d)
+	}
+	for _, strategy := range []string{"", "fallback"} { // the reference does not say how it grows
+		if d := pause(strategy, 3); d != 10*time.Millisecond {
+			t.Errorf("%q: %v", strategy, d)
+		}
 	}
 }
 
