@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gatemeter/gatemeter/policy"
 )
@@ -12,6 +13,20 @@ type Expressions struct {
 	Checks       []*policy.Set // of a request
 	TokenChecks  []*policy.Set // of a validated token; an endpoint's only
 	AnswerChecks []*policy.Set // of an answer
+}
+
+// TellsPolicies reports whether a policy of the endpoint or its backends tells the log
+// what comes of it (security/policies.debug).
+func (e *Endpoint) TellsPolicies() bool {
+	tells := e.tell()
+	for i := range e.Backends {
+		tells = tells || e.Backends[i].tell()
+	}
+	return tells
+}
+
+func (x *Expressions) tell() bool {
+	return slices.ContainsFunc(slices.Concat(x.Checks, x.TokenChecks, x.AnswerChecks), func(s *policy.Set) bool { return s.Debug != "" })
 }
 
 // noTokenThere says what an endpoint without auth/validator can't ask.
