@@ -219,3 +219,39 @@ func TestAnswersThatExpressionsRefuseAreReportedSo(t *testing.T) {
 		}
 	}
 }
+
+// Whatever it was decoded from.
+func TestExpressionsSeeDataOfEveryEncoding(t *testing.T) {
+	host := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, map[string]string{
+			"/json": `[{"n":1},2]`,
+			"/safe": `"x"`,
+			"/text": `plain`,
+			"/xml":  `<u k="v"><n>1</n><n>2</n></u>`,
+			"/yaml": "n: 1\nf: 1.5\nb: true\nwhen: 2026-11-28T10:00:00Z\nlist: [{a: 18446744073709551615}]\n",
+			"/rss":  `<rss version="2.0"><channel><title>t</title><item><title>one</title></item></channel></rss>`,
+		}[r.URL.Path])
+	})
+	for encoding, expression := range map[string]string{
+		"json":     "resp_data.collection[0].n == 1 && resp_data.collection[1] == 2",
+		"safejson": "resp_data.content == 'x'",
+		"string":   "resp_data.content == 'plain'",
+		"xml":      "resp_data.u['-k'] == 'v' && resp_data.u.n[1] == '2'",
+		"yaml":     "resp_data.n == 1 && resp_data.f == 1.5 && resp_data.b && resp_data.list[0].a > 1u && has(resp_data.when)",
+		"rss":      "resp_data.title == 't' && resp_data.items[0].title == 'one'",
+	} {
+		path := map[string]string{"safejson": "/safe", "string": "/text"}[encoding]
+		if path == "" {
+			path = "/" + encoding
+		}
+		collection := "false"
+		if encoding == "json" {
+			collection = "true"
+		}
+		ask := `"extra_config": {CEL: [{ASK: "` + expression + `"}, {ASK: "size(resp_data) > 0"}]}`
+		g := runFile(t, host, celAnswers(`{"endpoint": "/a", "backend": [{"url_pattern": "`+path+`", "encoding": "`+encoding+`", "is_collection": `+collection+`, `+ask+`}], `+ask+`}`))
+		if got := g.send(t, "GET /a", ""); got.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %d %q", encoding, got.StatusCode, got.Text)
+		}
+	}
+}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Answer is what an expression sees of an answer before the client gets it.
+// Answer is what expressions see of an answer before the client gets it, one after the
+// other.
 type Answer struct {
 	Time      time.Time
 	Completed bool
@@ -16,17 +17,22 @@ type Answer struct {
 	// happens only where an expression looks at it. Neither is changed.
 	Data map[string]any
 	Raw  []byte
+
+	made any // resp_data, once an expression has looked at it
 }
 
 // data is resp_data. Whole numbers are ints, others doubles.
 func (a *Answer) data() any {
-	if a.Raw != nil {
-		return objectOf(string(a.Raw))
+	switch {
+	case a.made != nil:
+	case a.Raw != nil:
+		a.made = objectOf(string(a.Raw))
+	case a.Data == nil:
+		a.made = map[string]any{}
+	default:
+		a.made = numbers(a.Data)
 	}
-	if a.Data == nil {
-		return map[string]any{}
-	}
-	return numbers(a.Data)
+	return a.made
 }
 
 // fromAnswer resolves what is about the answer; nil for an unknown name.
