@@ -17,14 +17,14 @@ import (
 
 // newChecks compiles what looks into e's requests; names are its parameters.
 func (g *Gateway) newChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
-	checks := []modify.Check{modify.NewCEL(e, names, g.seen(o)), modify.NewSchema(e)}
+	checks := []modify.Check{modify.NewCEL(e, names, g.seen(o), g.logger), modify.NewSchema(e), modify.NewKeepRequest(e, names, g.seen(o))}
 	return asGuards(o, append(checks, modify.NewKeep(e, names)...)...)
 }
 
 // newTokenChecks compiles what looks into the claims of e's validated tokens, and
 // the script that runs after that.
 func (g *Gateway) newTokenChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
-	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o)), modify.NewLua(e, names, g.logger))
+	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o), g.logger), modify.NewLua(e, names, g.logger))
 }
 
 func (g *Gateway) seen(o *pipe.Options) modify.Seen {
@@ -60,14 +60,10 @@ func (c *check) Admit(w http.ResponseWriter, r *http.Request, values []string) (
 		return next, true
 	}
 	moesif.From(r.Context()).Refuse(refusal.Reason)
-	if refusal.Bare {
-		w.WriteHeader(refusal.Status)
-		return nil, false
-	}
-	if !refusal.Said {
+	if !refusal.Bare && !refusal.Said {
 		pipe.SetHeaders(w.Header(), c.version)
 	}
-	if !c.message && !refusal.Said {
+	if !c.message && !refusal.Said || refusal.Bare && refusal.Text == "" {
 		w.WriteHeader(refusal.Status)
 		return nil, false
 	}

@@ -27,7 +27,11 @@ func text(body []byte, headers wire.Headers) string {
 // object returns the JSON object that a body is, an empty one when it is
 // anything else, or not all there. Whole numbers are ints, others doubles.
 func object(body []byte, headers wire.Headers) map[string]any {
-	d := json.NewDecoder(strings.NewReader(text(body, headers)))
+	return objectOf(text(body, headers))
+}
+
+func objectOf(text string) map[string]any {
+	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	var members map[string]any
 	if d.Decode(&members) != nil || members == nil {
@@ -55,6 +59,8 @@ func numbers(v any) any {
 			elements[i] = numbers(v[i])
 		}
 		return elements
+	case interface{ Object() map[string]any }: // what return_error_details puts in
+		return numbers(v.Object())
 	case json.Number:
 		if n, err := v.Int64(); err == nil {
 			return n

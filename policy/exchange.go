@@ -22,6 +22,8 @@ import (
 // It is itself the value that macros look into, so that they need no maps.
 type exchange struct {
 	subject *moesif.Subject
+	answer  *Answer // instead of the subject's; nil: that is it
+	sees    phase
 	made    map[string]any
 }
 
@@ -36,6 +38,16 @@ func (x *exchange) Parent() cel.Activation { return nil }
 // ResolveName is part of cel.Activation.
 func (x *exchange) ResolveName(name string) (any, bool) {
 	s := x.subject
+	if strings.HasPrefix(name, "resp_") {
+		switch {
+		case x.sees == requests:
+			return nil, false
+		case x.answer != nil:
+			return x.once(name, x.fromAnswer)
+		}
+	} else if x.sees == answers && name != "now" {
+		return nil, false
+	}
 	switch name {
 	case itself:
 		return x, true
@@ -49,11 +61,20 @@ func (x *exchange) ResolveName(name string) (any, bool) {
 		value, _ := field(s.ResponseHeaders, "X-Krakend-Completed")
 		return types.Bool(value == "true"), true
 	case "now":
-		return s.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), true
+		at := s.Time
+		if x.answer != nil {
+			at = x.answer.Time
+		}
+		return at.UTC().Format("2006-01-02T15:04:05.000Z07:00"), true
 	}
+	return x.once(name, x.make)
+}
+
+// once gives what from makes of name, at its first use.
+func (x *exchange) once(name string, from func(string) any) (any, bool) {
 	value, made := x.made[name]
 	if !made {
-		if value = x.make(name); value == nil {
+		if value = from(name); value == nil {
 			return nil, false
 		}
 		if x.made == nil {

@@ -32,7 +32,11 @@ func Compile(expression string) (moesif.Predicate, error) {
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("the expression gives %s: it must give true or false", cel.FormatCELType(t))
 	}
-	return predicate(env, ast)
+	ask, err := program(env, ast)
+	if err != nil {
+		return nil, err
+	}
+	return func(s *moesif.Subject) (bool, error) { return ask(&exchange{subject: s}) }, nil
 }
 
 // parse reads an expression and checks its types.
@@ -51,15 +55,15 @@ func parse(expression string) (*cel.Env, *cel.Ast, error) {
 	return env, ast, nil
 }
 
-// predicate makes a program of ast. What is not true is false, whatever its type.
-func predicate(env *cel.Env, ast *cel.Ast) (moesif.Predicate, error) {
+// program makes a program of ast. What is not true is false, whatever its type.
+func program(env *cel.Env, ast *cel.Ast) (func(*exchange) (bool, error), error) {
 	// To optimize is to compile constant regexps once, not at each evaluation.
 	program, err := env.Program(ast, append(limit(env, ast), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		return nil, err
 	}
-	return func(s *moesif.Subject) (bool, error) {
-		out, _, err := program.Eval(&exchange{subject: s})
+	return func(x *exchange) (bool, error) {
+		out, _, err := program.Eval(x)
 		if err != nil {
 			return false, err
 		}

@@ -53,6 +53,10 @@ func rate(more string) string {
 	return `"extra_config":{"qos/ratelimit/router":{"max_rate":5,"client_max_rate":1` + more + `}}`
 }
 
+func policies(more string) string {
+	return `"extra_config":{"security/policies":{"req":{"policies":["req_method == 'GET'"]}` + more + `}}`
+}
+
 func processors(more string) string {
 	return `"governance/processors":{"quotas":[{"name":"q","rules":[{"name":"r","limits":[{"amount":1,"unit":"day"}]}]` + more + `}]}`
 }
@@ -86,6 +90,8 @@ var cases = []example{
 	{"3.2.3", [3]string{"", "", validator("")}, [3]string{"", "", validator(`,"audience":["a"]`)}},
 	{"3.2.4", [3]string{"", "", validator(`,"alg":"HS512"`)}, [3]string{"", "", validator(`,"alg":"ES256"`)}},
 	{"3.2.5", [3]string{"", "", validator(`,"operation_debug":true`)}, [3]string{"", "", validator("")}},
+	{"3.2.6", [3]string{"", "", policies(`,"debug":true`)}, [3]string{"", "", policies("")}},
+	{"3.2.6", [3]string{"", "", `"backend":[{"url_pattern":"/","extra_config":{"security/policies":{"resp":{"policies":["resp_completed"]},"debug":true}}}]`}, [3]string{}},
 	{"4.1.1", [3]string{}, [3]string{"", "", rate("")}},
 	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/tiered":{"tier_key":"X","tiers":[{"tier_value":"*","tier_value_as":"*","ratelimit":{"max_rate":1}}]}`}},
 	{"4.1.2", [3]string{}, [3]string{"", `"router":{"max_payload":1000}`}},

@@ -62,6 +62,8 @@ var identity = []rule{
 		validators(func(v *config.Validator) bool { return strings.HasPrefix(v.Alg, "HS") })},
 	{"3.2.5", Low, "auth/validator at %s has operation_debug: leave it to development",
 		validators(func(v *config.Validator) bool { return v.Debug })},
+	{"3.2.6", Low, "security/policies at %s has debug: leave it to development",
+		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return e.TellsPolicies() })},
 	{"3.3.1", High, "telemetry/moesif.block_listed_ips without router.trusted_proxies: any X-Forwarded-For is believed, so a listed address passes under another; name the proxies in front of the gateway",
 		about(func(s *config.Service) bool {
 			return s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0

@@ -22,6 +22,9 @@ type Answer struct {
 	Raw    []byte         // not nil: stands for Data, a JSON object that is not empty; until Release
 	buffer *bytes.Buffer  // of Raw
 
+	Status int         // of an answer that no-op does not decode, else 0
+	Header http.Header // the same
+
 	Text    string // the body that no-op does not decode, see KeepText
 	HasText bool
 }
@@ -135,7 +138,7 @@ func (b *Backend) release(resp *http.Response) {
 
 func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	if b.decode == nil {
-		answer := &Answer{Data: map[string]any{}, HasText: b.text}
+		answer := &Answer{Data: map[string]any{}, Status: resp.StatusCode, Header: resp.Header, HasText: b.text}
 		if !b.text {
 			return answer, nil
 		}

@@ -134,6 +134,9 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	if o := extra["modifier/lua-endpoint"]; o != nil {
 		b.problem(o.path, "not supported yet in %s: give it to the endpoints", atService)
 	}
+	if o := extra["security/policies"]; o != nil {
+		b.problem(o.path, "not supported yet in %s: give it to the endpoints", atService)
+	}
 	s.Router = extra["router"].router()
 	s.UseH2C = s.UseH2C || extra["router"].useH2C()
 	s.Logging = extra["telemetry/logging"].logging()

@@ -28,6 +28,7 @@ var served = map[string][]level{
 	"security/cors":         {atService},
 	"security/http":         {atService, atEndpoint},
 	"security/bot-detector": {atService, atEndpoint},
+	"security/policies":     {atEndpoint, atBackend, atService},
 
 	"qos/ratelimit/router": {atEndpoint},
 	"qos/ratelimit/proxy":  {atBackend},

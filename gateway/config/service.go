@@ -9,7 +9,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/gatemeter/gatemeter/moesif"
-	"github.com/gatemeter/gatemeter/policy"
 )
 
 // Service is a whole configuration file (KrakenD v3, 1.2). Durations of 0 mean
@@ -91,9 +90,9 @@ type Endpoint struct {
 
 	Limits Limits
 
-	BodySchema          *jsonschema.Schema // validation/json-schema; nil: any body
-	Checks, TokenChecks []*policy.Check    // validation/cel: about the request, about its token
-	Lua                 *Script            // modifier/lua-endpoint; nil: none
+	BodySchema *jsonschema.Schema // validation/json-schema; nil: any body
+	Expressions
+	Lua *Script // modifier/lua-endpoint; nil: none
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
@@ -117,12 +116,12 @@ type Backend struct {
 
 	Limits Limits
 
-	Checks  []*policy.Check // validation/cel
-	Martian *Modifier       // modifier/martian; nil: none
-	Client  *HTTPClient     // backend/http/client; nil: as the service has it
-	GraphQL *GraphQL        // backend/graphql; nil: none
-	Cache   *Cache          // qos/http-cache; nil: none
-	Lua     *Script         // modifier/lua-backend; nil: none
+	Expressions
+	Martian *Modifier   // modifier/martian; nil: none
+	Client  *HTTPClient // backend/http/client; nil: as the service has it
+	GraphQL *GraphQL    // backend/graphql; nil: none
+	Cache   *Cache      // qos/http-cache; nil: none
+	Lua     *Script     // modifier/lua-backend; nil: none
 }
 
 // Router is extra_config.router (KrakenD v3, 1.9).

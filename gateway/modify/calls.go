@@ -19,7 +19,7 @@ func Calls(b *config.Backend, next http.RoundTripper, logger *slog.Logger) http.
 		next = newMartian(b.Martian, next)
 	}
 	if len(b.Checks) > 0 {
-		next = &celCalls{expressions: newExpressions(b.Checks), next: next}
+		next = &celCalls{expressions: newExpressions(b.Checks, logger), next: next}
 	}
 	if b.Lua != nil {
 		next = &luaCalls{script: script.New(b.Lua, "request", logger), next: next}

@@ -1,8 +1,9 @@
 package modify
 
 import (
-	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
@@ -10,97 +11,126 @@ import (
 	"github.com/gatemeter/gatemeter/policy"
 )
 
-// expressions are those of one place and phase; all must pass.
+// expressions are those of one place and phase; all must hold.
 type expressions struct {
-	list                   []*policy.Check
+	sets                   []*policy.Set
 	headers, query, params bool // some look at them
+	logger                 *slog.Logger
 }
 
-func newExpressions(list []*policy.Check) expressions {
-	x := expressions{list: list}
-	for _, c := range list {
-		x.headers = x.headers || c.Headers
-		x.query = x.query || c.Query
-		x.params = x.params || c.Params
+func newExpressions(sets []*policy.Set, logger *slog.Logger) expressions {
+	x := expressions{sets: sets, logger: logger}
+	for _, set := range sets {
+		for _, c := range set.Checks {
+			x.headers = x.headers || c.Headers
+			x.query = x.query || c.Query
+			x.params = x.params || c.Params
+		}
 	}
 	return x
 }
 
-// failed is the number of the first that s does not meet, counted from 0 among
-// those of its phase; -1 when s meets them all.
-func (x *expressions) failed(s *moesif.Subject) int {
-	for i, c := range x.list {
-		if !c.Pass(s) {
-			return i
+// ask is nil when s meets them all.
+func (x *expressions) ask(s *moesif.Subject) *policy.Aborted {
+	for _, set := range x.sets {
+		if aborted := set.Request(x.logger, s); aborted != nil {
+			return aborted
 		}
 	}
-	return -1
+	return nil
 }
 
-// celCheck is validation/cel of an endpoint (KrakenD v3, 4.4). req_path is the
-// client's path, decoded; of headers and query strings there is what the endpoint
-// lets through.
-type celCheck struct {
+// endpointView is what the expressions of an endpoint see of a request (KrakenD v3,
+// 4.4). req_path is the client's path, decoded; of headers and query strings there is
+// what the endpoint lets through.
+type endpointView struct {
 	expressions
 	view  view
 	names []string // of the endpoint's parameters
-	token bool     // they are about the claims
 }
 
-// NewCEL asks e's expressions about requests: 500 where one does not pass. names
-// are its parameters. nil when there are none.
-func NewCEL(e *config.Endpoint, names []string, seen Seen) Check {
+func (v *endpointView) subject(r *http.Request, values []string) *moesif.Subject {
+	s := &moesif.Subject{Time: time.Now(), Method: r.Method, Host: r.Host, Path: v.view.Path(r)}
+	if v.headers {
+		s.Headers = v.view.fields(r)
+	}
+	if v.query {
+		s.RawQuery = v.view.query(r)
+	}
+	if v.params {
+		s.Params = pairs(v.names, values)
+	}
+	return s
+}
+
+// requestCheck is validation/cel and security/policies about requests.
+type requestCheck struct{ endpointView }
+
+// NewCEL asks e's expressions about requests: 500, or what the policies say, where one
+// does not hold. names are its parameters. nil when there are none.
+func NewCEL(e *config.Endpoint, names []string, seen Seen, logger *slog.Logger) Check {
 	if len(e.Checks) == 0 {
 		return nil
 	}
-	return &celCheck{expressions: newExpressions(e.Checks), view: newView(e, seen), names: names}
-}
-
-// NewTokenCEL asks e's expressions about validated tokens: 401 where one does not
-// pass. nil when there are none.
-func NewTokenCEL(e *config.Endpoint, names []string, seen Seen) Check {
-	if len(e.TokenChecks) == 0 {
-		return nil
-	}
-	return &celCheck{expressions: newExpressions(e.TokenChecks), view: newView(e, seen), names: names, token: true}
+	return &requestCheck{endpointView{newExpressions(e.Checks, logger), newView(e, seen), names}}
 }
 
 // Look implements Check.
-func (c *celCheck) Look(_ http.ResponseWriter, r *http.Request, values []string) (*http.Request, *Refusal) {
-	s := moesif.Subject{Time: time.Now(), Method: r.Method, Host: r.Host, Path: c.view.Path(r)}
-	if c.headers {
-		s.Headers = c.view.fields(r)
-	}
-	if c.query {
-		s.RawQuery = c.view.query(r)
-	}
-	if c.params {
-		s.Params = pairs(c.names, values)
-	}
-	if c.token {
-		s.Claims = c.view.Claims(r.Context())
-	}
-	i := c.failed(&s)
-	switch {
-	case i < 0:
+func (c *requestCheck) Look(_ http.ResponseWriter, r *http.Request, values []string) (*http.Request, *Refusal) {
+	aborted := c.ask(c.subject(r, values))
+	if aborted == nil {
 		return r, nil
-	case c.token:
-		return nil, &Refusal{Status: http.StatusUnauthorized, Reason: moesif.Unauthenticated, Bare: true}
 	}
-	return nil, &Refusal{Status: http.StatusInternalServerError, Text: Aborted(i).Error(), Reason: moesif.Forbidden}
+	return nil, &Refusal{Status: aborted.Status, Text: aborted.Error(), ContentType: aborted.ContentType, Reason: moesif.Forbidden}
 }
 
-// Aborted says that an expression stopped a call: its number, from 0.
-type Aborted int
+// tokenCheck is validation/cel and security/policies about validated tokens.
+type tokenCheck struct{ endpointView }
 
-// Error implements error, in KrakenD's words.
-func (a Aborted) Error() string { return fmt.Sprintf("request aborted by evaluator #%d", int(a)) }
+// NewTokenCEL asks e's expressions about validated tokens: 401, or what the policies
+// say, where one does not hold. nil when there are none.
+func NewTokenCEL(e *config.Endpoint, names []string, seen Seen, logger *slog.Logger) Check {
+	if len(e.TokenChecks) == 0 {
+		return nil
+	}
+	return &tokenCheck{endpointView{newExpressions(e.TokenChecks, logger), newView(e, seen), names}}
+}
 
-// Plain keeps the call's address out of the message.
-func (Aborted) Plain() {}
+// Look implements Check. The answer is that of a guard, not the endpoint's. Whom a 403
+// is about is known, and proven.
+func (c *tokenCheck) Look(_ http.ResponseWriter, r *http.Request, values []string) (*http.Request, *Refusal) {
+	s := c.subject(r, values)
+	s.Claims = c.view.Claims(r.Context())
+	aborted := c.ask(s)
+	if aborted == nil {
+		return r, nil
+	}
+	reason := moesif.Unauthenticated
+	if aborted.Status == http.StatusForbidden {
+		reason = moesif.Forbidden
+	}
+	return nil, &Refusal{Status: aborted.Status, Text: aborted.Body, ContentType: aborted.ContentType, Reason: reason, Bare: true}
+}
 
-// celCalls is validation/cel of a backend. req_path is the path, and what there is of
-// headers and query strings is all, that the backend is asked with.
+// keepRequest keeps what policies about answers see of their requests.
+type keepRequest struct{ endpointView }
+
+// NewKeepRequest is for policies of e about answers that name something of the request.
+// nil when none does.
+func NewKeepRequest(e *config.Endpoint, names []string, seen Seen) Check {
+	if !slices.ContainsFunc(e.AnswerChecks, func(s *policy.Set) bool { return s.WithRequest }) {
+		return nil
+	}
+	return &keepRequest{endpointView{newExpressions(e.AnswerChecks, nil), newView(e, seen), names}}
+}
+
+// Look implements Check.
+func (c *keepRequest) Look(_ http.ResponseWriter, r *http.Request, values []string) (*http.Request, *Refusal) {
+	return r.WithContext(policy.WithRequest(r.Context(), c.subject(r, values))), nil
+}
+
+// celCalls is validation/cel and security/policies of a backend. req_path is the path,
+// and what there is of headers and query strings is all, that the backend is asked with.
 type celCalls struct {
 	expressions
 	next http.RoundTripper
@@ -118,14 +148,16 @@ func (c *celCalls) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.params {
 		s.Params = params(r.Context())
 	}
-	if i := c.failed(&s); i >= 0 {
+	if aborted := c.ask(&s); aborted != nil {
 		discard(r)
-		return nil, Aborted(i)
+		return nil, aborted
 	}
 	return c.next.RoundTrip(r)
 }
 
 var (
-	_ Check             = (*celCheck)(nil)
+	_ Check             = (*requestCheck)(nil)
+	_ Check             = (*tokenCheck)(nil)
+	_ Check             = (*keepRequest)(nil)
 	_ http.RoundTripper = (*celCalls)(nil)
 )

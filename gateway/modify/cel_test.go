@@ -11,17 +11,17 @@ import (
 	"github.com/gatemeter/gatemeter/policy"
 )
 
-func checksOf(t testing.TB, expressions ...string) []*policy.Check {
+func checksOf(t testing.TB, expressions ...string) []*policy.Set {
 	t.Helper()
-	var list []*policy.Check
+	set := &policy.Set{Status: http.StatusUnauthorized}
 	for _, expression := range expressions {
 		c, err := policy.CompileCheck(expression)
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, c)
+		set.Checks = append(set.Checks, c)
 	}
-	return list
+	return []*policy.Set{set}
 }
 
 func TestAClaimThatIsNotAsAskedIsABare401(t *testing.T) {
@@ -39,8 +39,8 @@ func TestAClaimThatIsNotAsAskedIsABare401(t *testing.T) {
 		`JWT.sub == 'ann'`:                           false,
 		`JWT.role == 'admin' && req_method == 'PUT'`: false,
 	} {
-		e := &config.Endpoint{TokenChecks: checksOf(t, expression)}
-		r, refusal := NewTokenCEL(e, []string{"role"}, seen).Look(nil, httptest.NewRequest(http.MethodGet, "/", nil), []string{"admin"})
+		e := &config.Endpoint{Expressions: config.Expressions{TokenChecks: checksOf(t, expression)}}
+		r, refusal := NewTokenCEL(e, []string{"role"}, seen, nil).Look(nil, httptest.NewRequest(http.MethodGet, "/", nil), []string{"admin"})
 		if pass != (refusal == nil) || pass != (r != nil) {
 			t.Errorf("%s: %+v", expression, refusal)
 		}
@@ -53,7 +53,7 @@ func TestAClaimThatIsNotAsAskedIsABare401(t *testing.T) {
 func TestWithoutExpressionsNothingStandsInTheWay(t *testing.T) {
 	e := &config.Endpoint{Backends: []config.Backend{{}}}
 	next := http.DefaultTransport
-	if NewCEL(e, nil, Seen{}) != nil || NewTokenCEL(e, nil, Seen{}) != nil || NewSchema(e) != nil || NewLua(e, nil, nil) != nil || len(NewKeep(e, nil)) > 0 || Questions(&e.Backends[0], Calls(&e.Backends[0], next, nil)) != next {
+	if NewCEL(e, nil, Seen{}, nil) != nil || NewTokenCEL(e, nil, Seen{}, nil) != nil || NewKeepRequest(e, nil, Seen{}) != nil || NewSchema(e) != nil || NewLua(e, nil, nil) != nil || len(NewKeep(e, nil)) > 0 || Questions(&e.Backends[0], Calls(&e.Backends[0], next, nil)) != next {
 		t.Error("something does")
 	}
 }

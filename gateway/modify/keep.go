@@ -18,9 +18,7 @@ func NewKeep(e *config.Endpoint, names []string) []Check {
 	var params, body, need bool
 	for i := range e.Backends {
 		b := &e.Backends[i]
-		for _, c := range b.Checks {
-			params = params || c.Params
-		}
+		params = params || newExpressions(b.Checks, nil).params
 		if b.GraphQL != nil {
 			params, need = true, need || b.GraphQL.Mutation
 		}

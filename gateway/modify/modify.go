@@ -17,7 +17,8 @@ type Refusal struct {
 	Status int
 	Text   string // for clients, where router.return_error_msg is on
 	Reason string // for the exchange: one of moesif's
-	// Bare leaves out X-Krakend and the text: the answer is not the endpoint's.
+	// Bare leaves out X-Krakend: the answer is not the endpoint's. Without a Text it has
+	// no Content-Type either.
 	Bare bool
 	// Said leaves out X-Krakend only: the text, of ContentType, is the answer.
 	Said        bool

@@ -27,9 +27,9 @@ func BenchmarkLook(b *testing.B) {
 	}
 	const body = `{"n":12,"e":1,"u":[1,2,3],"p":"aaa"}`
 	for name, c := range map[string]Check{
-		"cel path":   NewCEL(&config.Endpoint{Checks: checksOf(b, `req_method == 'POST' && req_path.startsWith('/a')`)}, []string{"id"}, seen),
-		"cel header": NewCEL(&config.Endpoint{Checks: checksOf(b, `hasHeader('X-Tenant')`), InputHeaders: []string{"X-Tenant"}}, []string{"id"}, seen),
-		"cel params": NewCEL(&config.Endpoint{Checks: checksOf(b, `int(req_params.Id) > 0`)}, []string{"id"}, seen),
+		"cel path":   NewCEL(&config.Endpoint{Expressions: config.Expressions{Checks: checksOf(b, `req_method == 'POST' && req_path.startsWith('/a')`)}}, []string{"id"}, seen, nil),
+		"cel header": NewCEL(&config.Endpoint{Expressions: config.Expressions{Checks: checksOf(b, `hasHeader('X-Tenant')`)}, InputHeaders: []string{"X-Tenant"}}, []string{"id"}, seen, nil),
+		"cel params": NewCEL(&config.Endpoint{Expressions: config.Expressions{Checks: checksOf(b, `int(req_params.Id) > 0`)}}, []string{"id"}, seen, nil),
 		"schema":     NewSchema(&config.Endpoint{BodySchema: schemaOf(b, numbers)}),
 		"lua":        NewLua(&config.Endpoint{Lua: &config.Script{Pre: pre}}, []string{"id"}, slog.New(slog.DiscardHandler)),
 	} {

@@ -67,7 +67,7 @@ func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source
 	raw := e.OutputEncoding == "json" && e.Proxy.Static == nil && (len(called) == 1 || !e.Proxy.Sequential && len(e.Proxy.Flatmap) == 0)
 	for i, one := range called {
 		b := &e.Backends[i]
-		p := &part{backend: one, shape: newShape(b), calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget)}
+		p := &part{backend: one, shape: newShape(b), verdict: newVerdict(b.AnswerChecks, o.Logger), calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget)}
 		if p.cut = newCut(b, &p.shape); p.cut != nil && raw && b.Encoding == "json" {
 			one.KeepRaw()
 		}
@@ -117,6 +117,12 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 		answer, err = d.fetch(ctx, w, call)
 	}
 	body.answered(w, r)
+	if answer != nil && d.verdict != nil {
+		if aborted := d.verdict.onData(r.Context(), answer); aborted != nil {
+			answer.Release()
+			answer, err = nil, aborted
+		}
+	}
 	if answer == nil {
 		d.fail(w, r, err)
 		return

@@ -21,7 +21,8 @@ type source interface {
 type part struct {
 	backend *backend.Backend
 	shape   shape
-	cut     *cut          // what the shape does to Raw answers; nil: they are decoded
+	cut     *cut // what the shape does to Raw answers; nil: they are decoded
+	verdict *verdict
 	calls   int           // at the same time; the first complete answer counts
 	budget  time.Duration // for several calls
 }
@@ -35,6 +36,18 @@ func (p *part) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, err
 }
 
 func (p *part) once(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
+	answer, err := p.shaped(ctx, c)
+	if err != nil || p.verdict == nil {
+		return answer, err
+	}
+	if err := p.verdict.onData(ctx, answer); err != nil {
+		answer.Release()
+		return nil, err
+	}
+	return answer, nil
+}
+
+func (p *part) shaped(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
 	answer, err := p.backend.Fetch(ctx, c)
 	if err != nil {
 		return nil, err

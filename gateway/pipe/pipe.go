@@ -4,6 +4,7 @@
 package pipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/moesif"
+	"github.com/gatemeter/gatemeter/policy"
 )
 
 // Pipe answers the requests of one endpoint. values are its parameters' values,
@@ -54,6 +56,7 @@ func New(e *config.Endpoint, names []string, o *Options) (Pipe, error) {
 		timeout: e.Timeout,
 		version: VersionHeader(o),
 		message: o.ReturnErrorMsg,
+		verdict: newVerdict(e.AnswerChecks, o.Logger),
 		logger:  o.Logger,
 	}
 	if e.OutputEncoding == noOp {
@@ -112,6 +115,7 @@ type common struct {
 	timeout time.Duration
 	version []string
 	message bool // return_error_msg
+	verdict *verdict
 	logger  *slog.Logger
 }
 
@@ -126,7 +130,11 @@ func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	status, contentType := http.StatusInternalServerError, "text/plain; charset=utf-8"
 	var answer *backend.AnswerError
+	var aborted *policy.Aborted
 	var tooLarge *http.MaxBytesError
+	if refused(err) {
+		moesif.From(r.Context()).Refuse(moesif.Forbidden)
+	}
 	switch {
 	case errors.As(err, &tooLarge):
 		TooLarge(w, r)
@@ -138,6 +146,8 @@ func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errBodyTooLong):
 		moesif.From(r.Context()).Refuse(moesif.BadRequest)
 		status = http.StatusRequestEntityTooLarge
+	case errors.As(err, &aborted):
+		status, contentType = aborted.Status, cmp.Or(aborted.ContentType, contentType)
 	case errors.As(err, &answer):
 		status = answer.Code
 		if answer.ContentType != "" {

@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 type stream struct {
 	common
 	backend *backend.Backend
+	own     *verdict // on the backend's answers
 	tunnels *Tunnels
 	calls   int // at the same time; the first answer counts
 }
@@ -28,7 +30,8 @@ func newStream(e *config.Endpoint, names []string, o *Options, c common) (*strea
 	if err != nil {
 		return nil, err
 	}
-	return &stream{common: c, backend: called, tunnels: o.Tunnels, calls: e.ConcurrentCalls}, nil
+	own := newVerdict(e.Backends[0].AnswerChecks, o.Logger)
+	return &stream{common: c, backend: called, own: own, tunnels: o.Tunnels, calls: e.ConcurrentCalls}, nil
 }
 
 // Serve implements Pipe.
@@ -44,7 +47,10 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	if s.calls > 1 {
 		resp, err = s.race(ctx, w, call)
 	} else {
-		resp, err = s.backend.Do(ctx, &call)
+		resp, err = s.ask(ctx, &call)
+	}
+	if err == nil {
+		err = s.verdict.onStream(r.Context(), resp)
 	}
 	body.answered(w, r)
 	if err != nil {
@@ -62,6 +68,15 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 		s.logger.DebugContext(r.Context(), "answer cut short", "endpoint", s.name, "error", err)
 		panic(http.ErrAbortHandler) // the client must not take it for complete
 	}
+}
+
+// ask makes one call. Without an error there is a response, whose body must be closed.
+func (s *stream) ask(ctx context.Context, c *backend.Call) (*http.Response, error) {
+	resp, err := s.backend.Do(ctx, c)
+	if err == nil {
+		err = s.own.onStream(ctx, resp)
+	}
+	return resp, err
 }
 
 // answer copies the backend's answer to the client.
