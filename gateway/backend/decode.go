@@ -24,6 +24,10 @@ type Answer struct {
 
 	Text    string // the body that no-op does not decode, see KeepText
 	HasText bool
+
+	// What a script says to the client beside the data; it does not outlast a merge.
+	Status int         // 0: 200
+	Header http.Header // nil: nothing
 }
 
 // Release gives the memory of Raw back.

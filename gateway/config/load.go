@@ -131,9 +131,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	}
 
 	extra := b.extra(atService)
-	if o := extra["modifier/lua-endpoint"]; o != nil {
-		b.problem(o.path, "not supported yet in %s: give it to the endpoints", atService)
-	}
+	s.Lua = extra["modifier/lua-endpoint"].endpointScript()
 	s.Router = extra["router"].router()
 	s.UseH2C = s.UseH2C || extra["router"].useH2C()
 	s.Logging = extra["telemetry/logging"].logging()

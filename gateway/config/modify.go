@@ -5,7 +5,8 @@ import "github.com/gatemeter/gatemeter/policy"
 // endpointModify reads what looks into the requests of an endpoint.
 func (b *block) endpointModify(extra map[string]*block, e *Endpoint) {
 	e.BodySchema = extra["validation/json-schema"].bodySchema()
-	e.Lua = extra["modifier/lua-endpoint"].script("ctx")
+	e.Lua = extra["modifier/lua-endpoint"].endpointScript()
+	e.LuaProxy = extra["modifier/lua-proxy"].callScript()
 	cel := extra["validation/cel"]
 	e.Checks, e.TokenChecks = cel.checks()
 	if len(e.TokenChecks) > 0 && !b.extraHas("auth/validator") {
@@ -24,7 +25,7 @@ func (b *block) backendModify(extra map[string]*block, e *Endpoint, out *Backend
 		out.Martian = o.modifier()
 	}
 	out.Client = extra["backend/http/client"].httpClient()
-	out.Lua = extra["modifier/lua-backend"].script("request")
+	out.Lua = extra["modifier/lua-backend"].callScript()
 	out.Cache = extra["qos/http-cache"].httpCache()
 	out.GraphQL = extra["backend/graphql"].graphQL(e)
 }

@@ -55,6 +55,7 @@ type Service struct {
 	CORS          *CORS          // nil: the block is not there
 	Secure        *SecureHeaders // nil: the block is not there
 	Bots          *Bots          // nil: the block is not there
+	Lua           *Script        // modifier/lua-endpoint before all of them; nil: none
 
 	Limits Limits
 
@@ -94,6 +95,7 @@ type Endpoint struct {
 	BodySchema          *jsonschema.Schema // validation/json-schema; nil: any body
 	Checks, TokenChecks []*policy.Check    // validation/cel: about the request, about its token
 	Lua                 *Script            // modifier/lua-endpoint; nil: none
+	LuaProxy            *Script            // modifier/lua-proxy; nil: none
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).

@@ -22,6 +22,7 @@ type part struct {
 	backend *backend.Backend
 	shape   shape
 	cut     *cut          // what the shape does to Raw answers; nil: they are decoded
+	post    Post          // nil: nothing changes answers afterwards
 	calls   int           // at the same time; the first complete answer counts
 	budget  time.Duration // for several calls
 }
@@ -35,8 +36,22 @@ func (p *part) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, err
 }
 
 func (p *part) once(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
+	if p.post == nil {
+		return p.shaped(ctx, c)
+	}
+	answer, err := p.shaped(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return posted(ctx, p.post, answer)
+}
+
+func (p *part) shaped(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
 	answer, err := p.backend.Fetch(ctx, c)
 	if err != nil {
+		if isSkipped(err) {
+			return unasked(), nil
+		}
 		return nil, err
 	}
 	if answer.Failed || p.shape.none() {

@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,9 @@ type stream struct {
 	backend *backend.Backend
 	tunnels *Tunnels
 	calls   int // at the same time; the first answer counts
+
+	each, post Post // over the backend's answer, and over what the endpoint says; nil: nothing
+	skip       bool // the backend is not asked
 }
 
 func newStream(e *config.Endpoint, names []string, o *Options, c common) (*stream, error) {
@@ -28,7 +32,10 @@ func newStream(e *config.Endpoint, names []string, o *Options, c common) (*strea
 	if err != nil {
 		return nil, err
 	}
-	return &stream{common: c, backend: called, tunnels: o.Tunnels, calls: e.ConcurrentCalls}, nil
+	return &stream{
+		common: c, backend: called, tunnels: o.Tunnels, calls: e.ConcurrentCalls,
+		each: o.post(e.Backends[0].Lua), post: o.post(e.LuaProxy), skip: skips(e.LuaProxy),
+	}, nil
 }
 
 // Serve implements Pipe.
@@ -41,10 +48,16 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	call := s.inbound.call(r, values, body)
 	var resp *http.Response
 	var err error
-	if s.calls > 1 {
+	switch {
+	case s.skip:
+		resp = unaskedResponse()
+	case s.calls > 1:
 		resp, err = s.race(ctx, w, call)
-	} else {
-		resp, err = s.backend.Do(ctx, &call)
+	default:
+		resp, err = s.do(ctx, &call)
+	}
+	if err == nil && s.post != nil {
+		resp, err = postedResponse(ctx, s.post, resp)
 	}
 	body.answered(w, r)
 	if err != nil {
@@ -62,6 +75,18 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 		s.logger.DebugContext(r.Context(), "answer cut short", "endpoint", s.name, "error", err)
 		panic(http.ErrAbortHandler) // the client must not take it for complete
 	}
+}
+
+// do is the backend's answer, with what is to become of it.
+func (s *stream) do(ctx context.Context, c *backend.Call) (*http.Response, error) {
+	resp, err := s.backend.Do(ctx, c)
+	if err != nil {
+		if !isSkipped(err) {
+			return nil, err
+		}
+		resp = unaskedResponse()
+	}
+	return postedResponse(ctx, s.each, resp)
 }
 
 // answer copies the backend's answer to the client.
