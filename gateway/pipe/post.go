@@ -49,16 +49,17 @@ func unaskedResponse() *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}
 }
 
-// postedResponse is resp with what post makes of it. An upgrade is left alone.
-func postedResponse(ctx context.Context, post Post, resp *http.Response) (*http.Response, error) {
+// change lets post change resp, whose body is closed when that fails. An upgrade is
+// left alone.
+func change(ctx context.Context, post Post, resp *http.Response) error {
 	if post == nil || resp.StatusCode == http.StatusSwitchingProtocols {
-		return resp, nil
+		return nil
 	}
-	if err := post.Response(ctx, resp); err != nil {
+	err := post.Response(ctx, resp)
+	if err != nil {
 		_ = resp.Body.Close() // nothing of it is wanted
-		return nil, err
 	}
-	return resp, nil
+	return err
 }
 
 func isSkipped(err error) bool {
@@ -85,7 +86,7 @@ func restate(w http.ResponseWriter, a *backend.Answer) http.ResponseWriter {
 // WriteHeader implements http.ResponseWriter. What the script set stands over what the
 // encoding says, but for an error of the encoding.
 func (s *restated) WriteHeader(status int) {
-	h := s.ResponseWriter.Header()
+	h := s.Header()
 	for name, values := range s.header {
 		h[name] = values
 	}

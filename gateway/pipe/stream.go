@@ -56,8 +56,8 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	default:
 		resp, err = s.do(ctx, &call)
 	}
-	if err == nil && s.post != nil {
-		resp, err = postedResponse(ctx, s.post, resp)
+	if err == nil {
+		err = change(ctx, s.post, resp)
 	}
 	body.answered(w, r)
 	if err != nil {
@@ -86,7 +86,10 @@ func (s *stream) do(ctx context.Context, c *backend.Call) (*http.Response, error
 		}
 		resp = unaskedResponse()
 	}
-	return postedResponse(ctx, s.each, resp)
+	if err := change(ctx, s.each, resp); err != nil {
+		return nil, err
+	}
+	return resp, nil
 }
 
 // answer copies the backend's answer to the client.
