@@ -2,14 +2,11 @@ package gateway
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 
 	"github.com/gatemeter/gatemeter/gateway/auth"
-	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/modify"
-	"github.com/gatemeter/gatemeter/gateway/modify/script"
 	"github.com/gatemeter/gatemeter/gateway/pipe"
 	"github.com/gatemeter/gatemeter/gateway/route"
 	"github.com/gatemeter/gatemeter/moesif"
@@ -17,14 +14,17 @@ import (
 
 // newChecks compiles what looks into e's requests; names are its parameters.
 func (g *Gateway) newChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
-	checks := []modify.Check{modify.NewCEL(e, names, g.seen(o), g.logger), modify.NewSchema(e), modify.NewKeepRequest(e, names, g.seen(o))}
+	checks := []modify.Check{
+		modify.NewLuaProxy(e, names, g.seen(o), g.scripts()), modify.NewCEL(e, names, g.seen(o), g.logger),
+		modify.NewSchema(e), modify.NewKeepRequest(e, names, g.seen(o)),
+	}
 	return asGuards(o, append(checks, modify.NewKeep(e, names)...)...)
 }
 
 // newTokenChecks compiles what looks into the claims of e's validated tokens, and
 // the script that runs after that.
 func (g *Gateway) newTokenChecks(e *config.Endpoint, names []string, o *pipe.Options) []guard {
-	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o), g.logger), modify.NewLua(e, names, g.logger))
+	return asGuards(o, modify.NewTokenCEL(e, names, g.seen(o), g.logger), modify.NewLua(e.Lua, names, e.Timeout, g.scripts()))
 }
 
 func (g *Gateway) seen(o *pipe.Options) modify.Seen {
@@ -74,16 +74,3 @@ func (c *check) Admit(w http.ResponseWriter, r *http.Request, values []string) (
 }
 
 var _ guard = (*check)(nil)
-
-// saysErrors makes what a backend's script says by custom_error the endpoint's answer.
-type saysErrors struct{ next http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (s saysErrors) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := s.next.RoundTrip(r)
-	var said *script.Error
-	if errors.As(err, &said) {
-		return nil, &backend.AnswerError{Code: said.Status, ContentType: said.ContentType, Body: said.Text}
-	}
-	return resp, err
-}

@@ -111,6 +111,8 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 	h, err := newHandler(g, &pipe.Options{
 		Transport:      g.transport,
 		Around:         g.around,
+		Post:           g.post,
+		Scripted:       modify.Scripted,
 		Version:        o.Version,
 		HideVersion:    s.Router.HideVersionHeader,
 		Clients:        clients,
@@ -161,12 +163,12 @@ func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundT
 	}
 	next = g.telemetry.Calls(next)
 	next = g.auth.WithToken(b, g.transport, next)
-	next = modify.Calls(b, g.caches.Before(b, next), g.logger)
+	next = modify.Calls(b, g.caches.Before(b, next), g.scripts())
 	if next, err = g.limits.around(b, next); err != nil {
 		return nil, err
 	}
-	if b.Lua != nil {
-		next = saysErrors{next}
+	if b.Lua.ConcernsCalls() {
+		next = scriptedCalls{next, b.Lua.SkipNext}
 	}
 	return modify.Questions(b, next), nil
 }

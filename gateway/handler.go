@@ -57,7 +57,7 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		echo:    s.EchoEndpoint,
 		version: pipe.VersionHeader(o),
 		clients: o.Clients,
-		guards:  securityGuards(s.Secure, s.Bots),
+		guards:  g.serviceGuards(o),
 		govern:  func(http.ResponseWriter, *http.Request) bool { return true },
 		metrics: g.metrics,
 		logger:  g.logger,

@@ -22,11 +22,15 @@ type Answer struct {
 	Raw    []byte         // not nil: stands for Data, a JSON object that is not empty; until Release
 	buffer *bytes.Buffer  // of Raw
 
-	Status int         // of an answer that no-op does not decode, else 0
-	Header http.Header // the same
+	ResponseStatus int         // of an answer that no-op does not decode, else 0
+	ResponseHeader http.Header // the same
 
 	Text    string // the body that no-op does not decode, see KeepText
 	HasText bool
+
+	// What a script says to the client beside the data; it does not outlast a merge.
+	Status int         // 0: 200
+	Header http.Header // nil: nothing
 }
 
 // Release gives the memory of Raw back.
@@ -138,7 +142,7 @@ func (b *Backend) release(resp *http.Response) {
 
 func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	if b.decode == nil {
-		answer := &Answer{Data: map[string]any{}, Status: resp.StatusCode, Header: resp.Header, HasText: b.text}
+		answer := &Answer{Data: map[string]any{}, ResponseStatus: resp.StatusCode, ResponseHeader: resp.Header, HasText: b.text}
 		if !b.text {
 			return answer, nil
 		}

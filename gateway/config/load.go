@@ -131,9 +131,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	}
 
 	extra := b.extra(atService)
-	if o := extra["modifier/lua-endpoint"]; o != nil {
-		b.problem(o.path, "not supported yet in %s: give it to the endpoints", atService)
-	}
+	s.Lua = extra["modifier/lua-endpoint"].endpointScript()
 	if o := extra["security/policies"]; o != nil {
 		b.problem(o.path, "not supported yet in %s: give it to the endpoints", atService)
 	}

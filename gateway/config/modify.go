@@ -3,7 +3,8 @@ package config
 // endpointModify reads what looks into the requests of an endpoint.
 func (b *block) endpointModify(extra map[string]*block, e *Endpoint) {
 	e.BodySchema = extra["validation/json-schema"].bodySchema()
-	e.Lua = extra["modifier/lua-endpoint"].script("ctx")
+	e.Lua = extra["modifier/lua-endpoint"].endpointScript()
+	e.LuaProxy = extra["modifier/lua-proxy"].callScript()
 	b.endpointExpressions(extra, e)
 }
 
@@ -14,7 +15,7 @@ func (b *block) backendModify(extra map[string]*block, e *Endpoint, out *Backend
 		out.Martian = o.modifier()
 	}
 	out.Client = extra["backend/http/client"].httpClient()
-	out.Lua = extra["modifier/lua-backend"].script("request")
+	out.Lua = extra["modifier/lua-backend"].callScript()
 	out.Cache = extra["qos/http-cache"].httpCache()
 	out.GraphQL = extra["backend/graphql"].graphQL(e)
 }

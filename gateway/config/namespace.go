@@ -51,6 +51,7 @@ var served = map[string][]level{
 	"backend/graphql":         {atBackend},
 	"qos/http-cache":          {atBackend},
 	"modifier/lua-endpoint":   {atEndpoint, atService},
+	"modifier/lua-proxy":      {atEndpoint},
 	"modifier/lua-backend":    {atBackend},
 }
 

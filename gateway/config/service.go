@@ -54,6 +54,7 @@ type Service struct {
 	CORS          *CORS          // nil: the block is not there
 	Secure        *SecureHeaders // nil: the block is not there
 	Bots          *Bots          // nil: the block is not there
+	Lua           *Script        // modifier/lua-endpoint before all of them; nil: none
 
 	Limits Limits
 
@@ -92,7 +93,8 @@ type Endpoint struct {
 
 	BodySchema *jsonschema.Schema // validation/json-schema; nil: any body
 	Expressions
-	Lua *Script // modifier/lua-endpoint; nil: none
+	Lua      *Script // modifier/lua-endpoint; nil: none
+	LuaProxy *Script // modifier/lua-proxy; nil: none
 }
 
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).

@@ -1,17 +1,15 @@
 package modify
 
 import (
-	"log/slog"
 	"net/http"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/modify/cache"
-	"github.com/gatemeter/gatemeter/gateway/modify/script"
 )
 
 // Calls puts what looks into, or changes, the calls of b around its transport, in
 // the order of KrakenD (KrakenD v3, 2.1); next itself when there is nothing.
-func Calls(b *config.Backend, next http.RoundTripper, logger *slog.Logger) http.RoundTripper {
+func Calls(b *config.Backend, next http.RoundTripper, s Scripts) http.RoundTripper {
 	if b.Client != nil && b.Client.SendBodyOnRedirect {
 		next = again{next}
 	}
@@ -19,12 +17,9 @@ func Calls(b *config.Backend, next http.RoundTripper, logger *slog.Logger) http.
 		next = newMartian(b.Martian, next)
 	}
 	if len(b.Checks) > 0 {
-		next = &celCalls{expressions: newExpressions(b.Checks, logger), next: next}
+		next = &celCalls{expressions: newExpressions(b.Checks, s.Logger), next: next}
 	}
-	if b.Lua != nil {
-		next = &luaCalls{script: script.New(b.Lua, "request", logger), next: next}
-	}
-	return next
+	return luaBefore(b.Lua, next, s)
 }
 
 // Caches are the caches of a service's backends.

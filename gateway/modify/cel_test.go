@@ -53,7 +53,7 @@ func TestAClaimThatIsNotAsAskedIsABare401(t *testing.T) {
 func TestWithoutExpressionsNothingStandsInTheWay(t *testing.T) {
 	e := &config.Endpoint{Backends: []config.Backend{{}}}
 	next := http.DefaultTransport
-	if NewCEL(e, nil, Seen{}, nil) != nil || NewTokenCEL(e, nil, Seen{}, nil) != nil || NewKeepRequest(e, nil, Seen{}) != nil || NewSchema(e) != nil || NewLua(e, nil, nil) != nil || len(NewKeep(e, nil)) > 0 || Questions(&e.Backends[0], Calls(&e.Backends[0], next, nil)) != next {
+	if NewCEL(e, nil, Seen{}, nil) != nil || NewTokenCEL(e, nil, Seen{}, nil) != nil || NewKeepRequest(e, nil, Seen{}) != nil || NewSchema(e) != nil || NewLua(e.Lua, nil, 0, Scripts{}) != nil || NewLuaProxy(e, nil, Seen{}, Scripts{}) != nil || len(NewKeep(e, nil)) > 0 || Questions(&e.Backends[0], Calls(&e.Backends[0], next, Scripts{})) != next {
 		t.Error("something does")
 	}
 }

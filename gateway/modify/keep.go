@@ -22,7 +22,7 @@ func NewKeep(e *config.Endpoint, names []string) []Check {
 		if b.GraphQL != nil {
 			params, need = true, need || b.GraphQL.Mutation
 		}
-		if b.Lua != nil {
+		if b.Lua.RunsBefore() {
 			params, need = true, need || b.Lua.Body
 		}
 		body = body || b.Client != nil && b.Client.SendBodyOnRedirect

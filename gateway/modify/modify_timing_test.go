@@ -31,11 +31,8 @@ func BenchmarkLook(b *testing.B) {
 		"cel header": NewCEL(&config.Endpoint{Expressions: config.Expressions{Checks: checksOf(b, `hasHeader('X-Tenant')`)}, InputHeaders: []string{"X-Tenant"}}, []string{"id"}, seen, nil),
 		"cel params": NewCEL(&config.Endpoint{Expressions: config.Expressions{Checks: checksOf(b, `int(req_params.Id) > 0`)}}, []string{"id"}, seen, nil),
 		"schema":     NewSchema(&config.Endpoint{BodySchema: schemaOf(b, numbers)}),
-		"lua":        NewLua(&config.Endpoint{Lua: &config.Script{Pre: pre}}, []string{"id"}, slog.New(slog.DiscardHandler)),
+		"lua":        NewLua(&config.Script{Pre: pre}, []string{"id"}, 1<<40, Scripts{Logger: slog.New(slog.DiscardHandler)}),
 	} {
-		if l, ok := c.(*luaCheck); ok {
-			l.patience = 1 << 40
-		}
 		b.Run(name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodPost, "/a/7", nil)
 			r.Header.Set("X-Tenant", "acme")

@@ -20,6 +20,8 @@ type data struct {
 	source       source
 	only         *part // stands for source, holds and shadows where it is all there is
 	shadows      []*shadow
+	post         Post // over the whole answer; nil: nothing
+	skip         bool // no backend is asked
 	holds        bool // several calls need the request's body
 	render       render
 	cacheControl []string // nil: none
@@ -27,6 +29,7 @@ type data struct {
 
 func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, error) {
 	d := &data{common: c, holds: len(e.Backends) > 1 || e.ConcurrentCalls > 1, cacheControl: cacheControl(e.CacheTTL)}
+	d.post, d.skip = o.post(e.LuaProxy), skips(e.LuaProxy)
 	regular := *e
 	regular.Backends = nil
 	var called []*backend.Backend
@@ -41,7 +44,7 @@ func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, e
 			continue
 		}
 		d.shadows = append(d.shadows, &shadow{
-			part: part{backend: one}, name: c.name, timeout: cmp.Or(b.Proxy.ShadowTimeout, e.Timeout), shadows: o.Shadows,
+			part: part{backend: one, post: o.post(b.Lua)}, name: c.name, timeout: cmp.Or(b.Proxy.ShadowTimeout, e.Timeout), shadows: o.Shadows,
 		})
 	}
 	if len(called) == 0 {
@@ -67,7 +70,10 @@ func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source
 	raw := e.OutputEncoding == "json" && e.Proxy.Static == nil && (len(called) == 1 || !e.Proxy.Sequential && len(e.Proxy.Flatmap) == 0)
 	for i, one := range called {
 		b := &e.Backends[i]
-		p := &part{backend: one, shape: newShape(b), verdict: newVerdict(b.AnswerChecks, o.Logger), calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget)}
+		p := &part{
+			backend: one, shape: newShape(b), verdict: newVerdict(b.AnswerChecks, o.Logger), post: o.post(b.Lua),
+			calls: e.ConcurrentCalls, budget: percent(e.Timeout, raceBudget),
+		}
 		if p.cut = newCut(b, &p.shape); p.cut != nil && raw && b.Encoding == "json" {
 			one.KeepRaw()
 		}
@@ -88,7 +94,9 @@ func newSource(e *config.Endpoint, called []*backend.Backend, o *Options) source
 		all = &reshaped{source: all, flatmap: newFlatmap(e.Proxy.Flatmap)}
 	}
 	if e.Proxy.Static != nil {
-		all = newStatic(all, e.Proxy.Static)
+		fixed := newStatic(all, e.Proxy.Static)
+		fixed.lends = e.LuaProxy != nil && e.LuaProxy.Post != nil
+		all = fixed
 	}
 	return all
 }
@@ -111,9 +119,12 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 	call := d.inbound.call(r, values, body)
 	var answer *backend.Answer
 	var err error
-	if d.only != nil {
+	switch {
+	case d.skip:
+		answer = unasked()
+	case d.only != nil:
 		answer, err = d.only.once(ctx, &call)
-	} else {
+	default:
 		answer, err = d.fetch(ctx, w, call)
 	}
 	body.answered(w, r)
@@ -121,6 +132,12 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 		if aborted := d.verdict.onData(r.Context(), answer); aborted != nil {
 			answer.Release()
 			answer, err = nil, aborted
+		}
+	}
+	if d.post != nil && answer != nil { // a partial one too: what a script takes out must not pass
+		var failed error
+		if answer, failed = posted(ctx, d.post, answer); failed != nil {
+			err = failed
 		}
 	}
 	if answer == nil {
@@ -137,6 +154,7 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 			h["Cache-Control"] = d.cacheControl
 		}
 	}
+	w = restate(w, answer)
 	if answer.Raw != nil {
 		write(w, typeJSON, answer.Raw)
 		return

@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"context"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -22,7 +23,8 @@ type inbound struct {
 	queries    []string
 	userAgent  []string
 	clients    Clients
-	claims     bool // a backend's url_pattern names claims of the token
+	scripted   func(ctx context.Context) (headers []string, query bool) // nil: no script runs
+	claims     bool                                                     // a backend's url_pattern names claims of the token
 }
 
 func newInbound(e *config.Endpoint, o *Options) inbound {
@@ -35,6 +37,9 @@ func newInbound(e *config.Endpoint, o *Options) inbound {
 	}
 	if o.Version == "" {
 		in.userAgent[0] = "KrakenD Version undefined"
+	}
+	if e.LuaProxy.RunsBefore() {
+		in.scripted = o.Scripted
 	}
 	names := e.InputHeaders
 	if len(names) == 0 {
@@ -122,6 +127,9 @@ func (in *inbound) header(r *http.Request) http.Header {
 		}
 	}
 	dropNamed(h, r.Header["Connection"])
+	if in.scripted != nil {
+		in.addScripted(h, r)
+	}
 	if in.upgrade {
 		if protocol := upgradeOf(r.Header); protocol != "" {
 			h["Connection"] = []string{"Upgrade"}
@@ -137,6 +145,16 @@ func (in *inbound) header(r *http.Request) http.Header {
 		h["User-Agent"] = in.userAgent
 	}
 	return h
+}
+
+// addScripted lets through what a script has set.
+func (in *inbound) addScripted(h http.Header, r *http.Request) {
+	names, _ := in.scripted(r.Context())
+	for _, name := range names {
+		if values, ok := r.Header[name]; ok && !hopByHop(name) && !ours(name) {
+			h[name] = values
+		}
+	}
 }
 
 // dropNamed removes the headers that a Connection header names.
@@ -169,6 +187,11 @@ func upgradeOf(h http.Header) string {
 
 // query drops pairs that hold a ';' or a bad escape, as KrakenD does.
 func (in *inbound) query(r *http.Request) url.Values {
+	if in.scripted != nil {
+		if _, all := in.scripted(r.Context()); all {
+			return r.URL.Query()
+		}
+	}
 	if r.URL.RawQuery == "" || (!in.allQueries && len(in.queries) == 0) {
 		return nil
 	}

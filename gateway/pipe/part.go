@@ -21,8 +21,9 @@ type source interface {
 type part struct {
 	backend *backend.Backend
 	shape   shape
-	cut     *cut // what the shape does to Raw answers; nil: they are decoded
-	verdict *verdict
+	cut     *cut          // what the shape does to Raw answers; nil: they are decoded
+	verdict *verdict      // nil: nothing is asked about answers
+	post    Post          // nil: nothing changes answers afterwards
 	calls   int           // at the same time; the first complete answer counts
 	budget  time.Duration // for several calls
 }
@@ -37,12 +38,16 @@ func (p *part) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, err
 
 func (p *part) once(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
 	answer, err := p.shaped(ctx, c)
-	if err != nil || p.verdict == nil {
-		return answer, err
+	if err == nil && p.verdict != nil {
+		if err = p.verdict.onData(ctx, answer); err != nil {
+			answer.Release()
+		}
 	}
-	if err := p.verdict.onData(ctx, answer); err != nil {
-		answer.Release()
+	switch {
+	case err != nil:
 		return nil, err
+	case p.post != nil:
+		return posted(ctx, p.post, answer)
 	}
 	return answer, nil
 }
@@ -50,6 +55,9 @@ func (p *part) once(ctx context.Context, c *backend.Call) (*backend.Answer, erro
 func (p *part) shaped(ctx context.Context, c *backend.Call) (*backend.Answer, error) {
 	answer, err := p.backend.Fetch(ctx, c)
 	if err != nil {
+		if isSkipped(err) {
+			return unasked(), nil
+		}
 		return nil, err
 	}
 	if answer.Failed || p.shape.none() {

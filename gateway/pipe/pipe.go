@@ -31,7 +31,14 @@ type Options struct {
 	// Around puts what stands between a backend and its transport: limits, breakers,
 	// tokens, caches. nil puts nothing there. Its error begins with the key that
 	// can't be used.
-	Around         func(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error)
+	Around func(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error)
+	// Post compiles what a script runs over answers. It is asked where there is such a
+	// script; nil: nothing runs.
+	Post func(s *config.Script) Post
+	// Scripted tells which headers of a request a script has set, canonical, and whether
+	// it has set the query: they go on whatever the endpoint lets through. It is asked
+	// where modifier/lua-proxy runs; nil: nothing does.
+	Scripted       func(ctx context.Context) (headers []string, query bool)
 	Version        string // x.y.z, in User-Agent and X-Krakend
 	HideVersion    bool   // leaves it out of X-Krakend
 	Clients        Clients

@@ -102,7 +102,7 @@ func (s *stream) race(ctx context.Context, w http.ResponseWriter, c backend.Call
 	}
 	calls := copies(&c, s.calls)
 	return race(ctx, s.calls, percent(s.timeout, raceBudget), func(ctx context.Context, i int) (*http.Response, bool, error) {
-		resp, err := s.ask(ctx, calls[i])
+		resp, err := s.do(ctx, calls[i])
 		return resp, err == nil, err
 	}, func(resp *http.Response) { _ = resp.Body.Close() })
 }

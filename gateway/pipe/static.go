@@ -12,8 +12,9 @@ import (
 // becomes an answer, so that the client gets 200 (KrakenD v3, 1.7).
 type static struct {
 	source
-	data map[string]any // shared by all answers, never changed
-	fits func(answer *backend.Answer, err error) bool
+	data  map[string]any // shared by all answers, never changed
+	lends bool           // somebody changes answers: they get a copy of data
+	fits  func(answer *backend.Answer, err error) bool
 }
 
 func newStatic(s source, c *config.Static) *static {
@@ -48,8 +49,31 @@ func (s *static) fetch(ctx context.Context, c *backend.Call) (*backend.Answer, e
 	if answer.Data == nil {
 		answer.Data = make(map[string]any, len(s.data))
 	}
-	maps.Copy(answer.Data, s.data)
+	data := s.data
+	if s.lends {
+		data, _ = copied(data).(map[string]any)
+	}
+	maps.Copy(answer.Data, data)
 	return answer, err
+}
+
+// copied is v, of a configuration, with objects and arrays of its own.
+func copied(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
+			out[name] = copied(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			out[i] = copied(inner)
+		}
+		return out
+	}
+	return v
 }
 
 var _ source = (*static)(nil)

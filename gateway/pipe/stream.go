@@ -20,6 +20,9 @@ type stream struct {
 	own     *verdict // on the backend's answers
 	tunnels *Tunnels
 	calls   int // at the same time; the first answer counts
+
+	each, post Post // over the backend's answer, and over what the endpoint says; nil: nothing
+	skip       bool // the backend is not asked
 }
 
 func newStream(e *config.Endpoint, names []string, o *Options, c common) (*stream, error) {
@@ -30,8 +33,10 @@ func newStream(e *config.Endpoint, names []string, o *Options, c common) (*strea
 	if err != nil {
 		return nil, err
 	}
-	own := newVerdict(e.Backends[0].AnswerChecks, o.Logger)
-	return &stream{common: c, backend: called, own: own, tunnels: o.Tunnels, calls: e.ConcurrentCalls}, nil
+	return &stream{
+		common: c, backend: called, own: newVerdict(e.Backends[0].AnswerChecks, o.Logger), tunnels: o.Tunnels, calls: e.ConcurrentCalls,
+		each: o.post(e.Backends[0].Lua), post: o.post(e.LuaProxy), skip: skips(e.LuaProxy),
+	}, nil
 }
 
 // Serve implements Pipe.
@@ -44,13 +49,19 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	call := s.inbound.call(r, values, body)
 	var resp *http.Response
 	var err error
-	if s.calls > 1 {
+	switch {
+	case s.skip:
+		resp = unaskedResponse()
+	case s.calls > 1:
 		resp, err = s.race(ctx, w, call)
-	} else {
-		resp, err = s.ask(ctx, &call)
+	default:
+		resp, err = s.do(ctx, &call)
 	}
 	if err == nil {
 		err = s.verdict.onStream(r.Context(), resp)
+	}
+	if err == nil {
+		err = change(ctx, s.post, resp)
 	}
 	body.answered(w, r)
 	if err != nil {
@@ -70,13 +81,23 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	}
 }
 
-// ask makes one call. Without an error there is a response, whose body must be closed.
-func (s *stream) ask(ctx context.Context, c *backend.Call) (*http.Response, error) {
+// do is the backend's answer, with what is asked about it and what is to become of it.
+// Without an error there is a response, whose body must be closed.
+func (s *stream) do(ctx context.Context, c *backend.Call) (*http.Response, error) {
 	resp, err := s.backend.Do(ctx, c)
-	if err == nil {
-		err = s.own.onStream(ctx, resp)
+	if err != nil {
+		if !isSkipped(err) {
+			return nil, err
+		}
+		resp = unaskedResponse()
 	}
-	return resp, err
+	if err = s.own.onStream(ctx, resp); err == nil {
+		err = change(ctx, s.each, resp)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
 }
 
 // answer copies the backend's answer to the client.

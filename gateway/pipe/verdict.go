@@ -49,7 +49,7 @@ func (v *verdict) onData(ctx context.Context, a *backend.Answer) error {
 	if v == nil {
 		return nil
 	}
-	return v.ask(ctx, &policy.Answer{Completed: !a.Failed, Status: a.Status, Header: a.Header, Data: a.Data, Raw: a.Raw})
+	return v.ask(ctx, &policy.Answer{Completed: !a.Failed, Status: a.ResponseStatus, Header: a.ResponseHeader, Data: a.Data, Raw: a.Raw})
 }
 
 // onStream is nil when resp may pass, whose body is left alone; else it is closed.

@@ -26,17 +26,24 @@ type Values struct {
 	Set func(name, value string) error
 }
 
-// loader is the helper: a table with load.
-func (r *Request) loader(l *lua.LState) *lua.LTable {
-	helper := l.NewTable()
-	helper.RawSetString("load", l.NewFunction(func(l *lua.LState) int {
-		loaded := l.NewTable()
+// helper implements loaded.
+func (r *Request) helper(l *lua.LState) lua.LValue {
+	return loader(l, func(loaded *lua.LTable) {
 		for name, field := range r.Texts {
 			loaded.RawSetString(name, l.NewFunction(field.call))
 		}
 		for name, field := range r.Keyed {
 			loaded.RawSetString(name, l.NewFunction(field.call))
 		}
+	})
+}
+
+// loader is a helper: a table whose load gives one that fill has filled.
+func loader(l *lua.LState, fill func(loaded *lua.LTable)) *lua.LTable {
+	helper := l.NewTable()
+	helper.RawSetString("load", l.NewFunction(func(l *lua.LState) int {
+		loaded := l.NewTable()
+		fill(loaded)
 		l.Push(loaded)
 		return 1
 	}))
@@ -102,3 +109,5 @@ func CheckHeader(name, value string) (canonical string, err error) {
 	}
 	return canonical, nil
 }
+
+var _ loaded = (*Request)(nil)

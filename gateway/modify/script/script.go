@@ -1,12 +1,13 @@
-// Package script runs the Lua of modifier/lua-endpoint and modifier/lua-backend. A
-// script has what is needed to look at and change a request, and nothing of the
-// machine, unless allow_open_libs gives it that.
+// Package script runs the Lua of modifier/lua-endpoint, -proxy and -backend. A script
+// has what is needed to look at and change a request or an answer, and to call others
+// by http_response; nothing of the machine, unless allow_open_libs gives it that.
 package script
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -20,12 +21,14 @@ type Script struct {
 	config *config.Script
 	helper string // the global whose load gives the request
 	logger *slog.Logger
+	client *http.Client
 	states sync.Pool // of *lua.LState that nothing has been left in
 }
 
-// New prepares s, whose requests are loaded by helper: ctx or request.
-func New(s *config.Script, helper string, logger *slog.Logger) *Script {
-	return &Script{config: s, helper: helper, logger: logger}
+// New prepares s, whose requests are loaded by helper: ctx or request. transport makes
+// the calls of http_response.
+func New(s *config.Script, helper string, transport http.RoundTripper, logger *slog.Logger) *Script {
+	return &Script{config: s, helper: helper, logger: logger, client: newClient(transport)}
 }
 
 // Error is how a script ends a request: custom_error(text, status, contentType).
@@ -45,16 +48,34 @@ const (
 
 // Run runs the script over r until ctx ends. The error is an *Error where the script
 // says so.
+func (s *Script) Run(ctx context.Context, r *Request) error {
+	return s.over(ctx, s.helper, r, s.config.Pre)
+}
+
+// RunPost runs what is to run behind a call over its answer, as Run.
+func (s *Script) RunPost(ctx context.Context, r *Response) error {
+	if err := s.over(ctx, "response", r, s.config.Post); err != nil {
+		return err
+	}
+	return r.settle(ctx)
+}
+
+// loaded is what a helper's load gives.
+type loaded interface {
+	helper(l *lua.LState) lua.LValue
+}
+
+// over runs the sources, then main, whose global of that name loads r.
 //
 // Each run has globals of its own: what one sets no other sees. With open libraries,
 // which keep things elsewhere, each run has a whole state of its own.
-func (s *Script) Run(ctx context.Context, r *Request) error {
+func (s *Script) over(ctx context.Context, name string, r loaded, main *lua.FunctionProto) error {
 	l, _ := s.states.Get().(*lua.LState)
 	if l == nil {
 		l = s.newState()
 	}
-	l.SetContext(ctx)
-	err := s.run(l, r)
+	l.SetContext(counted(ctx))
+	err := s.run(l, name, r, main)
 	l.RemoveContext()
 	if err != nil || s.config.OpenLibs {
 		l.Close()
@@ -65,12 +86,12 @@ func (s *Script) Run(ctx context.Context, r *Request) error {
 	return nil
 }
 
-func (s *Script) run(l *lua.LState, r *Request) error {
+func (s *Script) run(l *lua.LState, name string, r loaded, main *lua.FunctionProto) error {
 	env := l.NewTable()
 	env.RawSetString("_G", env)
 	env.Metatable = l.GetGlobal(behind)
-	env.RawSetString(s.helper, r.loader(l))
-	for _, p := range append(s.config.Sources[:len(s.config.Sources):len(s.config.Sources)], s.config.Pre) {
+	env.RawSetString(name, r.helper(l))
+	for _, p := range append(s.config.Sources[:len(s.config.Sources):len(s.config.Sources)], main) {
 		if p == nil {
 			continue
 		}
@@ -117,7 +138,13 @@ func (s *Script) newState() *lua.LState {
 		sandbox(l)
 	}
 	l.SetGlobal("print", l.NewFunction(s.print))
-	l.SetGlobal("custom_error", l.NewFunction(customError))
+	for name, f := range map[string]lua.LGFunction{
+		"custom_error": customError, "json_parse": jsonParse, "json_decode": jsonParse, "json_encode": jsonEncode,
+	} {
+		l.SetGlobal(name, l.NewFunction(f))
+	}
+	addTypes(l)
+	s.addCalls(l)
 	global := l.G.Global
 	global.RawSetString("_G", lua.LNil)
 	meta := l.NewTable()
@@ -146,20 +173,27 @@ func sandbox(l *lua.LState) {
 		texts.RawSetString("rep", l.NewFunction(repeat))
 	}
 	for _, name := range []string{lua.TabLibName, lua.StringLibName, lua.MathLibName} {
-		locked := l.NewTable()
-		meta := l.NewTable()
-		meta.RawSetString("__index", l.GetGlobal(name))
-		meta.RawSetString("__newindex", l.NewFunction(func(l *lua.LState) int {
-			l.RaiseError("a library can't be changed")
-			return 0
-		}))
-		meta.RawSetString("__metatable", lua.LFalse)
-		locked.Metatable = meta
-		l.SetGlobal(name, locked)
+		if library, ok := l.GetGlobal(name).(*lua.LTable); ok {
+			l.SetGlobal(name, locked(l, library))
+		}
 	}
 	if meta, ok := l.GetMetatable(lua.LString("")).(*lua.LTable); ok {
 		meta.RawSetString("__metatable", lua.LFalse)
 	}
+}
+
+// locked is a table that reads as t and can't be changed.
+func locked(l *lua.LState, t *lua.LTable) *lua.LTable {
+	meta := l.NewTable()
+	meta.RawSetString("__index", t)
+	meta.RawSetString("__newindex", l.NewFunction(func(l *lua.LState) int {
+		l.RaiseError("a library can't be changed")
+		return 0
+	}))
+	meta.RawSetString("__metatable", lua.LFalse)
+	front := l.NewTable()
+	front.Metatable = meta
+	return front
 }
 
 // maxRepeated bounds, in bytes, what string.rep makes: it can't be interrupted.

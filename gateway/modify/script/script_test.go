@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ func scriptOf(t testing.TB, pre string, sources ...string) *Script {
 	for _, s := range sources {
 		c.Sources = append(c.Sources, compiled(t, s))
 	}
-	return New(c, "ctx", slog.New(slog.DiscardHandler))
+	return New(c, "ctx", http.DefaultTransport, slog.New(slog.DiscardHandler))
 }
 
 // box is a request of one text and one set of values.
