@@ -110,6 +110,7 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 	h, err := newHandler(g, &pipe.Options{
 		Transport:      g.transport,
 		Around:         g.around,
+		Signer:         g.auth.Signer,
 		Version:        o.Version,
 		HideVersion:    s.Router.HideVersionHeader,
 		Clients:        clients,

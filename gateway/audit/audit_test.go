@@ -47,6 +47,10 @@ func validator(more string) string {
 	return `"extra_config":{"auth/validator":{` + v + `}}`
 }
 
+func signer(address string) string {
+	return `"extra_config":{"auth/signer":{"alg":"RS256","kid":"k","keys_to_sign":["t"],"disable_jwk_security":true,"jwk_url":"` + address + `"}}`
+}
+
 const users = `"extra_config":{"auth/basic":{"users":{"ann":"$2y$10$abcdefghijklmnopqrstuuJ1Yy1l0ZzQ0t0Tn5Xq7iGdz4p1Pq2y6"}}}`
 
 func rate(more string) string {
@@ -86,6 +90,8 @@ var cases = []example{
 	{"3.2.3", [3]string{"", "", validator("")}, [3]string{"", "", validator(`,"audience":["a"]`)}},
 	{"3.2.4", [3]string{"", "", validator(`,"alg":"HS512"`)}, [3]string{"", "", validator(`,"alg":"ES256"`)}},
 	{"3.2.5", [3]string{"", "", validator(`,"operation_debug":true`)}, [3]string{"", "", validator("")}},
+	{"3.4.1", [3]string{"", "", signer("http://keys.example/private")}, [3]string{"", "", signer("https://keys.example/private")}},
+	{"3.4.1", [3]string{"", "", signer("http://keys.example/private")}, [3]string{"", "", signer("http://127.0.0.1/private")}},
 	{"4.1.1", [3]string{}, [3]string{"", "", rate("")}},
 	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/tiered":{"tier_key":"X","tiers":[{"tier_value":"*","tier_value_as":"*","ratelimit":{"max_rate":1}}]}`}},
 	{"4.1.2", [3]string{}, [3]string{"", `"router":{"max_payload":1000}`}},

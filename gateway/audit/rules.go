@@ -66,6 +66,8 @@ var identity = []rule{
 		about(func(s *config.Service) bool {
 			return s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0
 		})},
+	{"3.4.1", Critical, "auth/signer at %s fetches its private keys over http://: whoever is between the gateway and them can make tokens; use https:// or a local file",
+		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return e.Signer != nil && inClear(e.Signer.JWKURL) })},
 }
 
 // Group 4: how much.

@@ -142,6 +142,13 @@ func (k *Keeper) Guards(e *config.Endpoint) (Guards, error) {
 		}
 		g.Identify = append(g.Identify, v)
 	}
+	if e.Signer != nil {
+		s, err := k.Signer(e)
+		if err != nil {
+			return g, err
+		}
+		g.Identify = append(g.Identify, s)
+	}
 	return g, nil
 }
 

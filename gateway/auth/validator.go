@@ -36,7 +36,7 @@ func (k *Keeper) validator(c *config.Validator, name string) (*Validator, error)
 			return nil, fmt.Errorf(at+"jwk_local_path: %w", err)
 		}
 	case c.JWKURL != "":
-		if v.issuer, err = k.issuer(c); err != nil {
+		if v.issuer, err = k.issuer(source{c.JWKURL, c.JWKLocalCA, c.CipherSuites, c.Pins, c.Insecure, false}); err != nil {
 			return nil, fmt.Errorf(at+"%w", err)
 		}
 	default:

@@ -163,6 +163,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	b.quotas(s)
 	b.protects(s, extra)
 	b.toldKeys(s)
+	b.toldTokens(s)
 	b.tierConnections(s)
 	b.close(rootAdvice)
 	return s

@@ -39,6 +39,7 @@ var served = map[string][]level{
 	"redis":                 {atService},
 
 	"auth/validator": {atEndpoint, atService},
+	"auth/signer":    {atEndpoint},
 	"auth/api-keys":  {atEndpoint, atService},
 	"auth/basic":     {atEndpoint, atService},
 
@@ -61,7 +62,6 @@ var listed = []string{"validation/cel"}
 // served without it.
 var refused = map[string]string{
 	"auth/":                    "calls would not be authenticated",
-	"auth/signer":              "no token would be signed",
 	"auth/revoker":             "revoked tokens would go on being accepted",
 	"auth/client-credentials":  "the backend would be called without a token",
 	"validation/":              "calls would not be validated",

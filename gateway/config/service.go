@@ -86,6 +86,7 @@ type Endpoint struct {
 	Bots              *Bots          // nil: the block is not there
 	MaxPayload        int            // bytes of a request's body, 0: no limit
 	Validator         *Validator     // nil: no token is asked for
+	Signer            *Signer        // nil: nothing is signed
 	APIKeys           *KeyAccess     // nil: no key is asked for
 	Basic             *Basic         // nil: no password is asked for
 

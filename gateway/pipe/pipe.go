@@ -4,6 +4,7 @@
 package pipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/moesif"
@@ -29,7 +31,10 @@ type Options struct {
 	// Around puts what stands between a backend and its transport: limits, breakers,
 	// tokens, caches. nil puts nothing there. Its error begins with the key that
 	// can't be used.
-	Around         func(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error)
+	Around func(b *config.Backend, next http.RoundTripper) (http.RoundTripper, error)
+	// Signer is what signs in the answers of e; asked where auth/signer is. Its error
+	// begins with the key that can't be used.
+	Signer         func(e *config.Endpoint) (*auth.Signer, error)
 	Version        string // x.y.z, in User-Agent and X-Krakend
 	HideVersion    bool   // leaves it out of X-Krakend
 	Clients        Clients
@@ -112,10 +117,11 @@ type common struct {
 	timeout time.Duration
 	version []string
 	message bool // return_error_msg
+	failed  int  // status of an answer that can't be had, 0: 500
 	logger  *slog.Logger
 }
 
-// fail answers 500, or the status that the error carries (KrakenD v3, 1.8).
+// fail answers 500, 400 where auth/signer is, or the status that the error carries (KrakenD v3, 1.8).
 func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 	level := slog.LevelError
 	if r.Context().Err() != nil { // the client has gone
@@ -124,7 +130,7 @@ func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 	c.logger.LogAttrs(r.Context(), level, "endpoint failed", slog.String("endpoint", c.name), slog.String("error", err.Error()))
 
 	h := w.Header()
-	status, contentType := http.StatusInternalServerError, "text/plain; charset=utf-8"
+	status, contentType := cmp.Or(c.failed, http.StatusInternalServerError), "text/plain; charset=utf-8"
 	var answer *backend.AnswerError
 	var tooLarge *http.MaxBytesError
 	switch {
