@@ -47,6 +47,10 @@ func validator(more string) string {
 	return `"extra_config":{"auth/validator":{` + v + `}}`
 }
 
+func revoker(more string) string {
+	return `"auth/revoker":{"N":1,"TTL":1,"port":1234,"token_keys":["jti"]` + more + `}`
+}
+
 func signer(address string) string {
 	return `"extra_config":{"auth/signer":{"alg":"RS256","kid":"k","keys_to_sign":["t"],"disable_jwk_security":true,"jwk_url":"` + address + `"}}`
 }
@@ -90,6 +94,7 @@ var cases = []example{
 	{"3.2.3", [3]string{"", "", validator("")}, [3]string{"", "", validator(`,"audience":["a"]`)}},
 	{"3.2.4", [3]string{"", "", validator(`,"alg":"HS512"`)}, [3]string{"", "", validator(`,"alg":"ES256"`)}},
 	{"3.2.5", [3]string{"", "", validator(`,"operation_debug":true`)}, [3]string{"", "", validator("")}},
+	{"3.3.2", [3]string{"", revoker(`,"listen_ip":"::","api_key":"s3cret"`)}, [3]string{"", revoker("")}},
 	{"3.4.1", [3]string{"", "", signer("http://keys.example/private")}, [3]string{"", "", signer("https://keys.example/private")}},
 	{"3.4.1", [3]string{"", "", signer("http://keys.example/private")}, [3]string{"", "", signer("http://127.0.0.1/private")}},
 	{"4.1.1", [3]string{}, [3]string{"", "", rate("")}},

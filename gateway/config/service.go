@@ -59,6 +59,7 @@ type Service struct {
 	Limits Limits
 
 	APIKeys *APIKeys // nil: there are none
+	Revoker *Revoker // nil: no token is revoked
 
 	// What endpoints inherit.
 	sharedKeyCache time.Duration // auth/validator.shared_cache_duration
