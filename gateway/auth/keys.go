@@ -26,7 +26,7 @@ type key struct {
 	raw any // []byte, or a public key of rsa, ecdsa or ed25519; of a set that signs, a private one
 }
 
-// parseKeyring reads a JWK set, or a single JWK. Keys that can't verify anything are
+// parseKeyring reads a JWK set. Keys that can't verify anything are
 // passed over; a set without any other is an error. Private keys are kept as public
 // ones.
 func parseKeyring(text []byte) (*keyring, error) {

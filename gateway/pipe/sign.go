@@ -38,19 +38,16 @@ func (s *signer) sign(ctx context.Context, answer *backend.Answer, err error) (*
 
 // tokens takes answer, unless there is an error.
 func (s *signer) tokens(ctx context.Context, answer *backend.Answer) (*backend.Answer, error) {
-	if answer.Raw != nil {
+	if claims, ok := s.find(answer.Raw); ok {
 		var err error
-		signed := backend.NewRaw(func(out *bytes.Buffer) (ok bool) {
-			ok, err = s.splice(ctx, out, answer.Raw)
-			return ok && err == nil
+		signed := backend.NewRaw(func(out *bytes.Buffer) bool {
+			err = s.splice(ctx, out, answer.Raw, claims)
+			return err == nil
 		})
-		if err != nil {
-			return nil, err
-		}
-		if signed != nil {
+		if err == nil {
 			answer.Release()
-			return signed, nil
 		}
+		return signed, err
 	}
 	if err := answer.Decode(); err != nil {
 		return nil, err
@@ -69,42 +66,48 @@ func (s *signer) tokens(ctx context.Context, answer *backend.Answer) (*backend.A
 	return answer, nil
 }
 
-// splice writes raw, an object, with its tokens to out, and what is not signed as it
-// is. It reports whether it could: keys with escapes and those that stand twice are left
-// to whoever decodes.
-func (s *signer) splice(ctx context.Context, out *bytes.Buffer, raw []byte) (ok bool, err error) {
+// find gives the claims sets in raw, an object. It reports whether they are certain:
+// keys with escapes and those that stand twice are left to whoever decodes, as is what
+// is not there.
+func (s *signer) find(raw []byte) (claims []scan.Token, ok bool) {
 	var seen keys
-	from := 0
 	in := scan.New(raw)
 	if _, err := in.Next(); err != nil {
-		return false, nil
+		return nil, false
 	}
 	for {
 		key, err := in.Next()
 		if err != nil {
-			return false, nil
+			return nil, false
 		}
 		if key.Kind == scan.EndObject {
-			break
+			return claims, true
 		}
 		value, err := in.Skip()
 		name := plainKey(in.Bytes(key))
 		if err != nil || name == nil || !seen.add(name) {
-			return false, nil
+			return nil, false
 		}
-		if value.Kind != scan.BeginObject || !slices.Contains(s.Keys, string(name)) {
-			continue
+		if value.Kind == scan.BeginObject && slices.Contains(s.Keys, string(name)) {
+			claims = append(claims, value)
 		}
-		token, err := s.token(ctx, in.Bytes(value))
+	}
+}
+
+// splice writes raw to out, with tokens in place of claims.
+func (s *signer) splice(ctx context.Context, out *bytes.Buffer, raw []byte, claims []scan.Token) error {
+	from := 0
+	for _, value := range claims {
+		token, err := s.token(ctx, raw[value.Start:value.End])
 		if err != nil {
-			return false, err
+			return err
 		}
 		out.Write(raw[from:value.Start])
 		out.Write(token)
 		from = value.End
 	}
 	out.Write(raw[from:])
-	return true, nil
+	return nil
 }
 
 // token is that of an object, as JSON.
