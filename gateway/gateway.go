@@ -55,6 +55,8 @@ type Gateway struct {
 	integration *moesif.Integration // nil: the block is not there
 	reporting   moesif.Config       // the integration's
 	auth        *auth.Keeper
+	revoked     *auth.Revoked
+	revoker     *auth.Revoker // nil: no token is revoked
 	handler     http.Handler
 	server      *http.Server
 
@@ -66,6 +68,7 @@ type Gateway struct {
 
 	listener, metricsListener net.Listener   // set by Listen
 	scrapeListeners           []net.Listener // set by Listen
+	revokerListener           net.Listener   // set by Listen; nil: none
 }
 
 // New builds the gateway of s, which it keeps. It starts the integration but does
@@ -96,6 +99,9 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 	}
 	g.trusted = trusted
 	g.auth = auth.NewKeeper(s, g.logger)
+	g.revoked = revokedBefore(o.before, o.now)
+	g.revoker = auth.NewRevoker(s.Revoker, g.revoked, g.logger)
+	g.auth.Ask(g.revoker)
 	if s.Metrics != nil {
 		g.metrics = telemetry.NewMetrics(g.books())
 		g.metrics.HideRouter = s.Metrics.HideRouter
@@ -113,6 +119,7 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 		Around:         g.around,
 		Post:           g.post,
 		Scripted:       modify.Scripted,
+		Signer:         g.auth.Signer,
 		Version:        o.Version,
 		HideVersion:    s.Router.HideVersionHeader,
 		Clients:        clients,
@@ -232,9 +239,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.Listen(ctx); err != nil {
 		return errors.Join(err, g.Close(ctx))
 	}
-	failed := make(chan error, 2+len(g.scrapeListeners))
+	failed := make(chan error, 3+len(g.scrapeListeners))
 	go func() { failed <- g.serve() }()
 	stopMetrics, stopScrapes := g.serveMetrics(failed), g.serveScrapes(failed)
+	stopRevocations := g.serveRevocations(failed)
 	g.logger.Info("listening", "address", g.Addr(), "endpoints", len(g.service.Endpoints))
 
 	var err error
@@ -245,6 +253,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.drain(context.WithoutCancel(ctx))
 	stopMetrics()
 	stopScrapes()
+	stopRevocations()
 	return err
 }
 

@@ -42,6 +42,14 @@ func (g *Gateway) Listen(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := g.listenForRevocations(ctx); err != nil {
+		for _, l := range append(g.scrapeListeners, l, g.metricsListener) {
+			if l != nil {
+				_ = l.Close()
+			}
+		}
+		return err
+	}
 	g.listener = l
 	return nil
 }

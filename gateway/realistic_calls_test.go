@@ -18,7 +18,7 @@ import (
 //	warns endpoints[0].headers_to_pass     the configuration warns of this key
 //	lints endpoints[0].backend             check -l alone does not like this key
 //	env FC_ENABLE=1                        the configuration is read with this variable
-//	GET /users/7?verbose=1                 a call begins; {metrics}/__stats/ asks there
+//	GET /users/7?verbose=1                 a call begins; {metrics}/__stats/ asks there, {revoker}/add revokes
 //	Authorization: Bearer {token {"sub":"ann"}}
 //	< {"name":"Ann"}                       a line of the call's body
 //	> 200                                  the status

@@ -139,6 +139,9 @@ func TestConfigurationsThatPeopleHaveRun(t *testing.T) {
 			if s.Metrics != nil {
 				s.Metrics.ListenAddress = "127.0.0.1:0"
 			}
+			if s.Revoker != nil {
+				s.Revoker.ListenAddress = "127.0.0.1:0"
+			}
 			if o := s.OpenTelemetry; o != nil {
 				o.OTLP = nil // on other machines: every end would wait for them
 				for i := range o.Scrapes {
@@ -191,6 +194,9 @@ func (c *scriptedCall) make(t *testing.T, g *running) {
 	at, text := *g, c.text
 	if method, path, ok := strings.Cut(text, " {metrics}"); ok {
 		at.URL, text = "http://"+g.metricsListener.Addr().String(), method+" "+path
+	}
+	if method, path, ok := strings.Cut(text, " {revoker}"); ok {
+		at.URL, text = "http://"+g.revokerListener.Addr().String(), method+" "+path
 	}
 	got := at.send(t, text, c.body, c.headers...)
 	for _, want := range c.wants {

@@ -180,6 +180,7 @@ func changed(was, is *config.Service) []string {
 		{"idle_timeout", was.IdleTimeout == is.IdleTimeout},
 		{"max_header_bytes", was.MaxHeaderBytes == is.MaxHeaderBytes},
 		{"telemetry/opentelemetry.exporters.prometheus", slices.Equal(scrapeAddresses(was), scrapeAddresses(is))},
+		{"auth/revoker.port", revokerAddress(was) == revokerAddress(is)},
 		{"telemetry/metrics", metricsAddress(was) == metricsAddress(is)},
 	} {
 		if !k.same {

@@ -47,6 +47,14 @@ func validator(more string) string {
 	return `"extra_config":{"auth/validator":{` + v + `}}`
 }
 
+func revoker(more string) string {
+	return `"auth/revoker":{"N":1,"TTL":1,"port":1234,"token_keys":["jti"]` + more + `}`
+}
+
+func signer(address string) string {
+	return `"extra_config":{"auth/signer":{"alg":"RS256","kid":"k","keys_to_sign":["t"],"disable_jwk_security":true,"jwk_url":"` + address + `"}}`
+}
+
 const users = `"extra_config":{"auth/basic":{"users":{"ann":"$2y$10$abcdefghijklmnopqrstuuJ1Yy1l0ZzQ0t0Tn5Xq7iGdz4p1Pq2y6"}}}`
 
 func rate(more string) string {
@@ -92,6 +100,9 @@ var cases = []example{
 	{"3.2.5", [3]string{"", "", validator(`,"operation_debug":true`)}, [3]string{"", "", validator("")}},
 	{"3.2.6", [3]string{"", "", policies(`,"debug":true`)}, [3]string{"", "", policies("")}},
 	{"3.2.6", [3]string{"", "", `"backend":[{"url_pattern":"/","extra_config":{"security/policies":{"resp":{"policies":["resp_completed"]},"debug":true}}}]`}, [3]string{}},
+	{"3.3.2", [3]string{"", revoker(`,"listen_ip":"::","api_key":"s3cret"`)}, [3]string{"", revoker("")}},
+	{"3.4.1", [3]string{"", "", signer("http://keys.example/private")}, [3]string{"", "", signer("https://keys.example/private")}},
+	{"3.4.1", [3]string{"", "", signer("http://keys.example/private")}, [3]string{"", "", signer("http://127.0.0.1/private")}},
 	{"4.1.1", [3]string{}, [3]string{"", "", rate("")}},
 	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/tiered":{"tier_key":"X","tiers":[{"tier_value":"*","tier_value_as":"*","ratelimit":{"max_rate":1}}]}`}},
 	{"4.1.2", [3]string{}, [3]string{"", `"router":{"max_payload":1000}`}},

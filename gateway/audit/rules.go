@@ -68,6 +68,12 @@ var identity = []rule{
 		about(func(s *config.Service) bool {
 			return s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0
 		})},
+	{"3.3.2", Medium, "auth/revoker.listen_ip leads beyond this machine: its api_key and what is revoked travel in clear; leave it out, and call the port from here",
+		about(func(s *config.Service) bool {
+			return s.Revoker != nil && s.Revoker.ListenAddress != "" && inClear("http://"+s.Revoker.ListenAddress)
+		})},
+	{"3.4.1", Critical, "auth/signer at %s fetches its private keys over http://: whoever is between the gateway and them can make tokens; use https:// or a local file",
+		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return e.Signer != nil && inClear(e.Signer.JWKURL) })},
 }
 
 // Group 4: how much.

@@ -17,8 +17,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
 const (
@@ -37,16 +35,28 @@ const (
 
 var errTooOld = errors.New("the issuer's keys are too old")
 
-// issuerID is what makes the keys of two validators the same.
+// source says where keys are, and how they are had.
+type source struct {
+	url, ca  string
+	suites   []uint16
+	pins     [][]byte
+	insecure bool
+	private  bool // they sign
+}
+
+// issuerID is what makes the keys of two validators, or of two signers, the same.
 type issuerID struct {
 	url, ca      string
 	suites, pins string
 	insecure     bool
+	private      bool
 }
 
 // issuer gives the keys at an address.
 type issuer struct {
 	url    string
+	user   string // the namespace, for the log
+	parse  func(text []byte) (*keyring, error)
 	client *http.Client
 	logger *slog.Logger
 
@@ -64,15 +74,15 @@ type fetched struct {
 	at time.Time
 }
 
-// issuer is that of an address, one for all validators that ask for the same.
-func (k *Keeper) issuer(c *config.Validator) (*issuer, error) {
-	id := issuerID{c.JWKURL, c.JWKLocalCA, fmt.Sprint(c.CipherSuites), fmt.Sprint(c.Pins), c.Insecure}
+// issuer is that of an address, one for all that ask for the same.
+func (k *Keeper) issuer(c source) (*issuer, error) {
+	id := issuerID{c.url, c.ca, fmt.Sprint(c.suites), fmt.Sprint(c.pins), c.insecure, c.private}
 	if i := k.issuers[id]; i != nil {
 		return i, nil
 	}
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: c.CipherSuites},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: c.suites},
 		TLSHandshakeTimeout:    fetchTimeout,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    1,
@@ -90,10 +100,13 @@ func (k *Keeper) issuer(c *config.Validator) (*issuer, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
-	if pins := c.Pins; len(pins) > 0 {
+	if pins := c.pins; len(pins) > 0 {
 		transport.TLSClientConfig.VerifyConnection = func(s tls.ConnectionState) error { return pinned(slices.Concat(s.VerifiedChains...), pins) }
 	}
-	i := &issuer{url: id.url, logger: k.logger, client: &http.Client{Transport: transport}}
+	i := &issuer{url: id.url, user: "auth/validator", parse: parseKeyring, logger: k.logger, client: &http.Client{Transport: transport}}
+	if id.private {
+		i.user, i.parse = "auth/signer", parseSigningKeys
+	}
 	i.fetches.keeper, i.fetches.run = k, i.get
 	if !id.insecure {
 		i.client.CheckRedirect = onlySecure
@@ -186,7 +199,7 @@ func (i *issuer) missed(id string, until time.Time) {
 func (i *issuer) get(ctx context.Context) error {
 	ring, err := i.download(ctx)
 	if err != nil {
-		i.logger.Warn("auth/validator: no keys from the issuer", "jwk_url", address(i.url), "error", err)
+		i.logger.Warn(i.user+": no keys from the issuer", "jwk_url", address(i.url), "error", err)
 		return err
 	}
 	if have := i.current.Load(); have != nil && have.sum == ring.sum {
@@ -214,7 +227,7 @@ func (i *issuer) download(ctx context.Context) (*keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its answer: %w", err)
 	}
-	ring, err := parseKeyring(text)
+	ring, err := i.parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("its answer %w", err)
 	}

@@ -38,6 +38,7 @@ type Keeper struct {
 	secret      [sha256.Size]byte // of this process, see blind
 	turns       chan struct{}     // holds one for each password that is being checked
 	keys        *apiKeys          // nil: there are none
+	revoker     *Revoker          // nil: no token is revoked
 	userHeaders []string          // user_id_headers of the integration, canonical
 }
 
@@ -141,6 +142,13 @@ func (k *Keeper) Guards(e *config.Endpoint) (Guards, error) {
 			return g, err
 		}
 		g.Identify = append(g.Identify, v)
+	}
+	if e.Signer != nil {
+		s, err := k.Signer(e)
+		if err != nil {
+			return g, err
+		}
+		g.Identify = append(g.Identify, s)
 	}
 	return g, nil
 }

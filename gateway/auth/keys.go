@@ -20,16 +20,26 @@ type keyring struct {
 	sum  [sha256.Size]byte // of the text it was read from
 }
 
-// key is one that a signature can be verified with.
+// key is one that a signature can be verified with, or made.
 type key struct {
 	names
-	raw any // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey or []byte
+	raw any // []byte, or a public key of rsa, ecdsa or ed25519; of a set that signs, a private one
 }
 
-// parseKeyring reads a JWK set, or a single JWK. Keys that can't verify anything are
+// parseKeyring reads a JWK set. Keys that can't verify anything are
 // passed over; a set without any other is an error. Private keys are kept as public
 // ones.
 func parseKeyring(text []byte) (*keyring, error) {
+	return readKeyring(text, verifying, "holds no key that can verify a token")
+}
+
+// parseSigningKeys is parseKeyring for keys that sign: those that are public only are
+// passed over.
+func parseSigningKeys(text []byte) (*keyring, error) {
+	return readKeyring(text, signing, "holds no key that can sign a token")
+}
+
+func readKeyring(text []byte, export func(jwk.Key) (raw any, ok bool), none string) (*keyring, error) {
 	set, err := jwk.Parse(text, jwk.WithIgnoreParseError(true))
 	if err != nil {
 		return nil, errors.New("is no JWK set") // the cause may repeat the keys
@@ -43,7 +53,7 @@ func parseKeyring(text []byte) (*keyring, error) {
 		if use, _ := k.KeyUsage(); use == "enc" {
 			continue
 		}
-		if raw, ok := verifying(k); ok {
+		if raw, ok := export(k); ok {
 			read := key{raw: raw}
 			read.kid, _ = k.KeyID()
 			read.x5t, _ = k.X509CertThumbprint()
@@ -52,7 +62,7 @@ func parseKeyring(text []byte) (*keyring, error) {
 		}
 	}
 	if len(ring.keys) == 0 {
-		return nil, errors.New("holds no key that can verify a token")
+		return nil, errors.New(none)
 	}
 	return ring, nil
 }
@@ -72,6 +82,21 @@ func verifying(k jwk.Key) (raw any, ok bool) {
 	case []byte:
 		return raw, len(raw) > 0
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return raw, true
+	}
+	return nil, false
+}
+
+func signing(k jwk.Key) (raw any, ok bool) {
+	if err := jwk.Export(k, &raw); err != nil {
+		return nil, false
+	}
+	switch raw := raw.(type) {
+	case []byte:
+		return raw, len(raw) > 0
+	case *rsa.PrivateKey:
+		return raw, raw.Validate() == nil
+	case *ecdsa.PrivateKey, ed25519.PrivateKey:
 		return raw, true
 	}
 	return nil, false
@@ -114,8 +139,12 @@ func (k *key) suits(alg string) bool {
 		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
 	case *ecdsa.PublicKey:
 		return raw.Curve == curves[alg]
-	case ed25519.PublicKey:
+	case ed25519.PublicKey, ed25519.PrivateKey:
 		return alg == "EdDSA"
+	case *rsa.PrivateKey:
+		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
+	case *ecdsa.PrivateKey:
+		return raw.Curve == curves[alg]
 	}
 	return false
 }
@@ -123,19 +152,26 @@ func (k *key) suits(alg string) bool {
 // curves are those of RFC 7518, 3.4.
 var curves = map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}
 
-// localKeyring reads the JWK set in a file, once for all endpoints.
+// localKeyring reads the JWK set in a file, once for all validators.
 func (k *Keeper) localKeyring(path string) (*keyring, error) {
 	if ring := k.rings[path]; ring != nil {
 		return ring, nil
 	}
+	ring, err := readLocal(path, parseKeyring)
+	if err == nil {
+		k.rings[path] = ring
+	}
+	return ring, err
+}
+
+func readLocal(path string, parse func(text []byte) (*keyring, error)) (*keyring, error) {
 	text, err := readBounded(path, mostKeyBytes)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := parseKeyring(text)
+	ring, err := parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", path, err)
 	}
-	k.rings[path] = ring
 	return ring, nil
 }

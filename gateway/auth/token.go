@@ -24,6 +24,7 @@ var (
 	errNotYet    = errors.New("not valid yet")
 	errIssuer    = errors.New("another issuer")
 	errAudience  = errors.New("not for this audience")
+	errRevoked   = errors.New("revoked")
 )
 
 // tokenOf finds the token of r: in the header, with or without Bearer before it, or

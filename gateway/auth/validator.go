@@ -36,7 +36,7 @@ func (k *Keeper) validator(c *config.Validator, name string) (*Validator, error)
 			return nil, fmt.Errorf(at+"jwk_local_path: %w", err)
 		}
 	case c.JWKURL != "":
-		if v.issuer, err = k.issuer(c); err != nil {
+		if v.issuer, err = k.issuer(source{c.JWKURL, c.JWKLocalCA, c.CipherSuites, c.Pins, c.Insecure, false}); err != nil {
 			return nil, fmt.Errorf(at+"%w", err)
 		}
 	default:
@@ -51,6 +51,9 @@ func (k *Keeper) validator(c *config.Validator, name string) (*Validator, error)
 func (v *Validator) Admit(w http.ResponseWriter, r *http.Request, _ []string) (*http.Request, bool) {
 	x := moesif.From(r.Context())
 	claims, err := v.verify(r.Context(), tokenOf(r, v.HeaderName, v.CookieKey))
+	if err == nil && v.keeper.revoker.revokes(claims) { // one from the memory of verified tokens too
+		err = errRevoked
+	}
 	if err != nil {
 		v.tell(r, "the token is refused", err.Error())
 		x.Refuse(moesif.Unauthenticated)

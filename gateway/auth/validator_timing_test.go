@@ -1,16 +1,20 @@
 package auth
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
-// BenchmarkValidator compares a token that comes again with one that has to be
-// verified, RS256 with roles and one claim in a header.
+// BenchmarkValidator compares a token that comes again, one that comes again while a
+// hundred thousand others are revoked, and one that has to be verified, RS256 with roles
+// and one claim in a header.
 func BenchmarkValidator(b *testing.B) {
 	key := keyFor(b, "RS256", "kid", "k")
 	c := trusting(issuerOf(b, key).URL, "RS256", func(c *config.Validator) {
@@ -18,10 +22,22 @@ func BenchmarkValidator(b *testing.B) {
 	})
 	k := keeperOf(b)
 	g := guardOf(b, k, c)
-	claims := `{"sub":"ann","roles":["clerk","admin"],"iss":"https://issuer.example","exp":99999999999,"name":"` + strings.Repeat("x", 300) + `"}`
+	claims := `{"sub":"ann","roles":["clerk","admin"],"jti":"mnb23vcsrt756yuiomnbvcx98ertyuiop","iss":"https://issuer.example","exp":99999999999,"name":"` + strings.Repeat("x", 300) + `"}`
 	token := "Bearer " + signed(b, "RS256", key, claims)
-	for name, forget := range map[string]bool{"again": false, "first": true} {
+	revoker := NewRevoker(&config.Revoker{Most: 100_000, TTL: time.Hour, Keys: []string{"jti"}}, NewRevoked(nil), slog.New(slog.DiscardHandler))
+	ids := make([]revocation, 100_000)
+	for i := range ids {
+		ids[i] = revoker.set.id("jti", strconv.Itoa(i))
+	}
+	if err := revoker.set.add(ids, revoker.TTL, revoker.Most); err != nil {
+		b.Fatal(err)
+	}
+	for name, forget := range map[string]bool{"again": false, "again, revoker": false, "first": true} {
 		b.Run(name, func(b *testing.B) {
+			k.Ask(nil)
+			if name == "again, revoker" {
+				k.Ask(revoker)
+			}
 			b.ReportAllocs()
 			r := httptest.NewRequest(http.MethodGet, "/a", nil)
 			r.Header.Set("Authorization", token)

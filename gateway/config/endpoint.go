@@ -83,6 +83,7 @@ func (b *block) endpointExtra(s *Service, e *Endpoint) {
 	e.Bots = extra["security/bot-detector"].bots()
 	e.Limits = endpointLimits(extra, e)
 	e.Validator = extra["auth/validator"].validator(s.sharedKeyCache)
+	b.signs(extra["auth/signer"], e)
 	e.APIKeys = extra["auth/api-keys"].keyAccess(s)
 	e.Basic = extra["auth/basic"].basic(s.basic)
 	b.endpointModify(extra, e)

@@ -148,6 +148,7 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	s.sharedKeyCache = extra["auth/validator"].sharedKeyCache()
 	s.APIKeys, s.keyPlace = extra["auth/api-keys"].apiKeys()
 	s.basic = extra["auth/basic"].basic(nil)
+	s.Revoker = extra["auth/revoker"].revoker()
 	if s.Moesif != nil && s.Moesif.BlockListedIPs && len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients {
 		b.warn("extra_config.router.trusted_proxies", "missing, so any X-Forwarded-For is believed and block_listed_ips is easily passed by: name the proxies in front of the gateway")
 	}
@@ -164,6 +165,8 @@ func (b *block) service(env func(string) (string, bool)) *Service {
 	b.quotas(s)
 	b.protects(s, extra)
 	b.toldKeys(s)
+	b.toldTokens(s)
+	b.revokes(s)
 	b.tierConnections(s)
 	b.close(rootAdvice)
 	return s

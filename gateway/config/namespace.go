@@ -40,6 +40,8 @@ var served = map[string][]level{
 	"redis":                 {atService},
 
 	"auth/validator": {atEndpoint, atService},
+	"auth/signer":    {atEndpoint},
+	"auth/revoker":   {atService},
 	"auth/api-keys":  {atEndpoint, atService},
 	"auth/basic":     {atEndpoint, atService},
 
@@ -63,8 +65,6 @@ var listed = []string{"validation/cel"}
 // served without it.
 var refused = map[string]string{
 	"auth/":                    "calls would not be authenticated",
-	"auth/signer":              "no token would be signed",
-	"auth/revoker":             "revoked tokens would go on being accepted",
 	"auth/client-credentials":  "the backend would be called without a token",
 	"validation/":              "calls would not be validated",
 	"security/":                "calls would not be protected by it",

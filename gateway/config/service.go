@@ -59,6 +59,7 @@ type Service struct {
 	Limits Limits
 
 	APIKeys *APIKeys // nil: there are none
+	Revoker *Revoker // nil: no token is revoked
 
 	// What endpoints inherit.
 	sharedKeyCache time.Duration // auth/validator.shared_cache_duration
@@ -86,6 +87,7 @@ type Endpoint struct {
 	Bots              *Bots          // nil: the block is not there
 	MaxPayload        int            // bytes of a request's body, 0: no limit
 	Validator         *Validator     // nil: no token is asked for
+	Signer            *Signer        // nil: nothing is signed
 	APIKeys           *KeyAccess     // nil: no key is asked for
 	Basic             *Basic         // nil: no password is asked for
 

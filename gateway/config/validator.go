@@ -105,40 +105,54 @@ func (b *block) validator(shared time.Duration) *Validator {
 		v.Scopes, v.ScopesKey = nil, ""
 	}
 	v.CipherSuites, v.Pins = b.cipherSuites("cipher_suites"), b.pins("jwk_fingerprints")
-	b.keyAddress(v)
+	b.keyAddress(keyAddress{&v.JWKURL, v.JWKLocalPath, v.Insecure, v.Pins})
 	b.keyCache(v, shared)
-	b.refuse("secret_url", "the keys in the file could not be decrypted")
-	b.refuse("cypher_key", "the keys in the file could not be decrypted")
+	b.encryptedKeys()
 	b.close(nil)
 	return v
 }
 
+// keyAddress says where keys are: jwk_url and what stands beside it.
+type keyAddress struct {
+	url      *string // made "" where path counts
+	path     string
+	insecure bool
+	pins     [][]byte
+}
+
 // keyAddress checks where the keys are. KrakenD starts without any and answers 401
 // to everything; such an endpoint is of no use, and refused (KrakenD v3, 9).
-func (b *block) keyAddress(v *Validator) {
-	if v.JWKLocalPath != "" {
-		if v.JWKURL != "" {
+func (b *block) keyAddress(k keyAddress) {
+	if k.path != "" {
+		if *k.url != "" {
 			b.warn(b.at("jwk_url"), "ignored, since jwk_local_path is there")
-			v.JWKURL = ""
+			*k.url = ""
 		}
-		if !v.Insecure {
+		if !k.insecure {
 			b.warn(b.at("disable_jwk_security"), "KrakenD answers 401 to everything unless it is true beside jwk_local_path; gatemeter does not need it")
 		}
 		return
 	}
-	if v.JWKURL == "" {
+	if *k.url == "" {
 		b.problem(b.at("jwk_url"), "missing: without keys every call would be answered with 401 (give the address of the issuer's JWK set here, or a file in jwk_local_path)")
 		return
 	}
-	u, err := url.Parse(v.JWKURL)
+	u, err := url.Parse(*k.url)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		b.problem(b.at("jwk_url"), "must be an address such as https://issuer.example/jwks.json (got %s)", show(v.JWKURL))
-	case u.Scheme == "http" && !v.Insecure:
-		b.problem(b.at("jwk_url"), "must begin with https://, or every call would be answered with 401 (set disable_jwk_security to allow http; got %s)", show(v.JWKURL))
-	case u.Scheme == "http" && len(v.Pins) > 0:
+		b.problem(b.at("jwk_url"), "must be an address such as https://issuer.example/jwks.json (got %s)", show(*k.url))
+	case u.Scheme == "http" && !k.insecure:
+		b.problem(b.at("jwk_url"), "must begin with https://, or every call would be answered with 401 (set disable_jwk_security to allow http; got %s)", show(*k.url))
+	case u.Scheme == "http" && len(k.pins) > 0:
 		b.problem(b.at("jwk_fingerprints"), "nobody can be told by them over http:// (make jwk_url https://, or remove them)")
 	}
+}
+
+// encryptedKeys refuses keys that are encrypted in their file: in which way they are
+// KrakenD does not document.
+func (b *block) encryptedKeys() {
+	b.refuse("secret_url", "the keys in the file could not be decrypted")
+	b.refuse("cypher_key", "the keys in the file could not be decrypted")
 }
 
 func (b *block) keyCache(v *Validator, shared time.Duration) {

@@ -25,6 +25,7 @@ type data struct {
 	holds        bool // several calls need the request's body
 	render       render
 	cacheControl []string // nil: none
+	signer       *signer  // nil: nothing is signed
 }
 
 func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, error) {
@@ -59,6 +60,15 @@ func newData(e *config.Endpoint, names []string, o *Options, c common) (*data, e
 		only = regular.Backends[0].Encoding
 	}
 	d.render = newRender(e.OutputEncoding, only)
+	if e.Signer == nil {
+		return d, nil
+	}
+	signs, err := o.Signer(e)
+	if err != nil {
+		return nil, err
+	}
+	d.signer, d.failed = &signer{signs}, http.StatusBadRequest
+	d.cacheControl = nil // tokens are not for caches (RFC 6749, 5.1); KrakenD says nothing either
 	return d, nil
 }
 
@@ -139,6 +149,9 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 		if answer, failed = posted(ctx, d.post, answer); failed != nil {
 			err = failed
 		}
+	}
+	if d.signer != nil {
+		answer, err = d.signer.sign(ctx, answer, err)
 	}
 	if answer == nil {
 		d.fail(w, r, err)

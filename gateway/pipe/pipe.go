@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatemeter/gatemeter/gateway/auth"
 	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/moesif"
@@ -38,7 +39,10 @@ type Options struct {
 	// Scripted tells which headers of a request a script has set, canonical, and whether
 	// it has set the query: they go on whatever the endpoint lets through. It is asked
 	// where modifier/lua-proxy runs; nil: nothing does.
-	Scripted       func(ctx context.Context) (headers []string, query bool)
+	Scripted func(ctx context.Context) (headers []string, query bool)
+	// Signer is what signs in the answers of e; asked where auth/signer is. Its error
+	// begins with the key that can't be used.
+	Signer         func(e *config.Endpoint) (*auth.Signer, error)
 	Version        string // x.y.z, in User-Agent and X-Krakend
 	HideVersion    bool   // leaves it out of X-Krakend
 	Clients        Clients
@@ -123,10 +127,11 @@ type common struct {
 	version []string
 	message bool // return_error_msg
 	verdict *verdict
+	failed  int // status of an answer that can't be had, 0: 500
 	logger  *slog.Logger
 }
 
-// fail answers 500, or the status that the error carries (KrakenD v3, 1.8).
+// fail answers 500, 400 where auth/signer is, or the status that the error carries (KrakenD v3, 1.8).
 func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 	level := slog.LevelError
 	if r.Context().Err() != nil { // the client has gone
@@ -135,7 +140,7 @@ func (c *common) fail(w http.ResponseWriter, r *http.Request, err error) {
 	c.logger.LogAttrs(r.Context(), level, "endpoint failed", slog.String("endpoint", c.name), slog.String("error", err.Error()))
 
 	h := w.Header()
-	status, contentType := http.StatusInternalServerError, "text/plain; charset=utf-8"
+	status, contentType := cmp.Or(c.failed, http.StatusInternalServerError), "text/plain; charset=utf-8"
 	var answer *backend.AnswerError
 	var aborted *policy.Aborted
 	var tooLarge *http.MaxBytesError
