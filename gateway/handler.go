@@ -164,7 +164,10 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
 	}
-	if r, ok = admit(h.guards, a, r, params.Values); !ok || e.payload > 0 && !bounded(a, r, e.payload) {
+	if r, ok = h.first(a, r, e, params.Values); !ok {
+		if e.guards.asks {
+			x.Nobody()
+		}
 		return
 	}
 	if r, ok = admit(e.guards.identify, a, r, params.Values); !ok {
@@ -176,17 +179,28 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if r, ok = admit(e.guards.limit, a, r, params.Values); !ok {
 		return
 	}
-	for _, value := range params.Values {
-		if problem := h.unsafe(value); problem != "" {
-			x.Refuse(moesif.BadRequest)
-			pipe.BadRequest(a, problem)
-			return
-		}
-	}
 	if r, ok = admit(e.guards.check, a, r, params.Values); !ok {
 		return
 	}
 	e.pipe.Serve(a, r, params.Values)
+}
+
+// first is what a request meets before it is asked who makes it: what its parameters
+// look like, as KrakenD does in front of everything else (KrakenD v3, 2.1), where it
+// comes from, and how long it is.
+func (h *handler) first(a *answer, r *http.Request, e *endpoint, values []string) (*http.Request, bool) {
+	for _, value := range values {
+		if problem := h.unsafe(value); problem != "" {
+			moesif.From(r.Context()).Refuse(moesif.BadRequest)
+			pipe.BadRequest(a, problem)
+			return nil, false
+		}
+	}
+	r, ok := admit(h.guards, a, r, values)
+	if !ok || e.payload > 0 && !bounded(a, r, e.payload) {
+		return nil, false
+	}
+	return admit(e.guards.first, a, r, values)
 }
 
 // governed reports whether rules let the request go on. They see the path that was
