@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -186,12 +185,6 @@ func changed(was, is *config.Service) []string {
 		}
 	}
 	return keys
-}
-
-// newestTLS lets handshakes follow the newest gateway, so that certificates can be
-// renewed.
-func (g *Gateway) newestTLS(*tls.ClientHelloInfo) (*tls.Config, error) {
-	return g.live.newest.Load().tls, nil // nil: as the first one
 }
 
 // newestMetrics answers the metrics listener.

@@ -84,7 +84,10 @@ var _ http.RoundTripper = (*Transport)(nil)
 // TLSConfig is c for a client. The error names the key of a file that can't be read.
 func TLSConfig(c *config.ClientTLS) (*tls.Config, error) {
 	t := &tls.Config{
-		MinVersion: tls.VersionTLS12,
+		MinVersion:       config.TLSVersion(c.MinVersion, tls.VersionTLS12),
+		MaxVersion:       config.TLSVersion(c.MaxVersion, tls.VersionTLS13),
+		CipherSuites:     c.Ciphers,
+		CurvePreferences: c.Curves,
 		// The operator's own word, in allow_insecure_connections.
 		InsecureSkipVerify: c.AllowInsecureConnections,
 	}
