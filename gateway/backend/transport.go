@@ -30,11 +30,7 @@ func NewTransport(s *config.Service) (*Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client_tls.%w", err)
 	}
-	dialer := &net.Dialer{
-		Timeout:       s.DialerTimeout,
-		FallbackDelay: s.DialerFallbackDelay,
-		KeepAlive:     s.DialerKeepAlive,
-	}
+	dialer := newDialer(s)
 	return &Transport{
 		plain: &http1.Transport{
 			DialContext:           dialer.DialContext,
@@ -61,6 +57,10 @@ func NewTransport(s *config.Service) (*Transport, error) {
 			DisableCompression:    s.DisableCompression,
 		},
 	}, nil
+}
+
+func newDialer(s *config.Service) *net.Dialer {
+	return &net.Dialer{Timeout: s.DialerTimeout, FallbackDelay: s.DialerFallbackDelay, KeepAlive: s.DialerKeepAlive}
 }
 
 // RoundTrip implements http.RoundTripper.
