@@ -237,6 +237,22 @@ func TestRedirectsAreTurnedOffTogether(t *testing.T) {
 	}
 }
 
+func TestTheAccessLogIsSwitchedOff(t *testing.T) {
+	for off, want := range map[bool]int{false: 1, true: 0} {
+		var log lines
+		s := serviceOf(noop("GET /a", upstream(t, echoURI), "/"))
+		s.Router.DisableAccessLog, s.Logging.Access.Format = off, "httpdCommon"
+		g := runAs(t, s, Options{Access: &log})
+		g.send(t, "GET /a", "")
+		if err := g.stop(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Count(log.String(), "GET /a"); got != want {
+			t.Errorf("disable_access_log %v: %d lines", off, got)
+		}
+	}
+}
+
 func TestPathsLeftOutOfTheAccessLog(t *testing.T) {
 	var log lines
 	s := serviceOf(noop("GET /a", upstream(t, echoURI), "/"), noop("GET /b", upstream(t, echoURI), "/"))
