@@ -240,3 +240,22 @@ func TestEveryLongNameHasAShortOne(t *testing.T) {
 		}
 	}
 }
+
+// KrakenD v3, 1.9: every option of the router, written weakly; those that change
+// nothing here are known all the same. use_h2c has an older place there.
+func TestRouterOptionsAreRead(t *testing.T) {
+	s := parse(t, "k.json", `{"version":3,"endpoints":[],"extra_config":{"router":{
+		"error_body":{"404":{"b":1,"a":"<"},"405":[]},"auto_options":"true","disable_access_log":1,"logger_skip_paths":"/x","disable_health":"1","health_path":"/up",
+		"disable_handle_method_not_allowed":true,"disable_path_decoding":true,"disable_redirect_fixed_path":true,"disable_redirect_trailing_slash":"T",
+		"forwarded_by_client_ip":"true","remote_ip_headers":["x-client"],"trusted_proxies":"10.0.0.0/8","hide_version_header":true,"max_multipart_memory":1024,
+		"remove_extra_slash":true,"return_error_msg":true,"use_h2c":"true","app_engine":false,"disable_gzip":true,"max_payload":"10"}}}`)
+	want := Router{
+		ErrorBody404: []byte(`{"a":"\u003c","b":1}`), ErrorBody405: []byte(`{}`), AutoOptions: true, DisableAccessLog: true, LoggerSkipPaths: []string{"/x"},
+		DisableHealth: true, HealthPath: "/up", DisableHandleMethodNotAllowed: true, DisablePathDecoding: true, DisableRedirectFixedPath: true,
+		DisableRedirectTrailingSlash: true, RemoteIPHeaders: []string{"X-Client"}, TrustedProxies: []string{"10.0.0.0/8"}, HideVersionHeader: true,
+		RemoveExtraSlash: true, ReturnErrorMsg: true, MaxPayload: 10,
+	}
+	if !reflect.DeepEqual(s.Router, want) || !s.UseH2C || len(s.Warnings) > 0 {
+		t.Errorf("\n got %+v\nwant %+v\nh2c %v, warnings %q", s.Router, want, s.UseH2C, s.Warnings)
+	}
+}
