@@ -236,3 +236,29 @@ func TestBackendsAreSpokenToAsClientTLSSays(t *testing.T) {
 		})
 	}
 }
+
+// Ciphers follow a reload, and the protocols stay those that the server began with: a
+// client is never promised HTTP/2 by a server that does not speak it.
+func TestProtocolsOutliveAReloadOfTheCiphers(t *testing.T) {
+	cert, key := certificate(t)
+	host := upstream(t, echoURI)
+	service := func(ciphers ...uint16) *config.Service {
+		s := serviceOf(noop("GET /a", host, "/x"))
+		s.TLS = &config.TLS{Keys: []config.KeyPair{{PublicKey: cert, PrivateKey: key}}, MinVersion: "TLS12", Ciphers: ciphers}
+		return s
+	}
+	g := run(t, service(tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA))
+	if err := g.reload(t, service()); err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get("https://" + g.Addr() + "/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "/x" || resp.Proto != "HTTP/1.1" || resp.TLS.Version != tls.VersionTLS13 {
+		t.Errorf("got %s %q, %v", resp.Proto, text, err)
+	}
+}
