@@ -128,6 +128,42 @@ func TestClientsThatNeverFinishTheirHeadersAreCut(t *testing.T) {
 	}
 }
 
+// KrakenD v3, 1.2: read_timeout, write_timeout and idle_timeout are net/http's. A
+// write_timeout that is shorter than an endpoint's timeout cuts its answers, without a
+// word to the client.
+func TestConnectionsEndWithTheServersTimeouts(t *testing.T) {
+	waits := upstream(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	reads := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "read")
+	})
+	const short = 50 * time.Millisecond
+	for _, c := range []struct {
+		name    string
+		change  func(*config.Service)
+		request string
+		want    string // how the answer begins; "" for none
+	}{
+		{"read_timeout", func(s *config.Service) { s.ReadTimeout = short }, "POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 500 "},
+		{"write_timeout", func(s *config.Service) { s.WriteTimeout = short }, "GET /waits HTTP/1.1\r\nHost: a\r\n\r\n", ""},
+		{"idle_timeout", func(s *config.Service) { s.IdleTimeout = short }, "GET /reads HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 "},
+		{"read_timeout of idle connections", func(s *config.Service) { s.ReadTimeout = short }, "GET /reads HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serviceOf(object("GET /waits", waits, "/", timeout(3*short)), noop("GET /reads", reads, "/"), noop("POST /reads", reads, "/"))
+			c.change(s)
+			began := time.Now()
+			got := raw(t, run(t, s), c.request)
+			if !strings.HasPrefix(got, c.want) || c.want == "" && got != "" || time.Since(began) >= patience {
+				t.Errorf("got %q after %v", got, time.Since(began))
+			}
+		})
+	}
+}
+
 // Whatever could be read in two ways is not passed on.
 func TestRequestsThatCanBeReadInTwoWaysAreRefused(t *testing.T) {
 	asked := make(chan string, 100)
@@ -197,6 +233,22 @@ func TestRedirectsAreTurnedOffTogether(t *testing.T) {
 		g := run(t, s)
 		if slash, fixed := g.send(t, "GET /a/", "").StatusCode, g.send(t, "GET /A", "").StatusCode; slash != c.slash || fixed != c.fixed {
 			t.Errorf("%+v: got %d and %d", c.router, slash, fixed)
+		}
+	}
+}
+
+func TestTheAccessLogIsSwitchedOff(t *testing.T) {
+	for off, want := range map[bool]int{false: 1, true: 0} {
+		var log lines
+		s := serviceOf(noop("GET /a", upstream(t, echoURI), "/"))
+		s.Router.DisableAccessLog, s.Logging.Access.Format = off, "httpdCommon"
+		g := runAs(t, s, Options{Access: &log})
+		g.send(t, "GET /a", "")
+		if err := g.stop(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Count(log.String(), "GET /a"); got != want {
+			t.Errorf("disable_access_log %v: %d lines", off, got)
 		}
 	}
 }

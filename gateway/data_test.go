@@ -119,6 +119,27 @@ func TestAnswersAreDecodedShapedAndRendered(t *testing.T) {
 	}
 }
 
+// KrakenD v3, 1.8 and 9: complete answers to any method may be cached, and a backend
+// that has no body to decode has failed.
+func TestMethodsMakeNoDifferenceToAnswers(t *testing.T) {
+	host := upstream(t, bodies)
+	head := func(e *config.Endpoint) { e.Backends[0].Method = http.MethodHead }
+	var endpoints []config.Endpoint
+	methods := []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+	for _, method := range methods {
+		endpoints = append(endpoints, object(method+" /a", host, "/gzip", cacheTTL(90*time.Second)))
+	}
+	g := serving(t, append(endpoints, object("GET /head", host, "/gzip", head, cacheTTL(time.Minute)))...)
+	for _, method := range methods {
+		got := g.send(t, method+" /a", "")
+		got.check(t, method, 200, `{"zipped":true}`, "true")
+		if cache := got.Header.Get("Cache-Control"); cache != "public, max-age=90" {
+			t.Errorf("%s: Cache-Control: %q", method, cache)
+		}
+	}
+	g.send(t, "GET /head", "").check(t, "HEAD", 500, "", "false")
+}
+
 func TestErrorMessagesAreReturnedWhenAskedFor(t *testing.T) {
 	host := upstream(t, bodies)
 	code := func(e *config.Endpoint) { e.Backends[0].ReturnErrorCode = true }

@@ -93,6 +93,51 @@ func TestRulesAreAskedBehindTheRoute(t *testing.T) {
 	}
 }
 
+// What a path's parameters look like is asked before all else, as in KrakenD (2.1), so
+// neither rules nor limits hear of a bad one. Settled answer 1 is about those who could
+// be told: here nobody was asked, so where somebody would have been, the call is
+// nobody's, whatever it says of itself; and so is what bots and long bodies are refused
+// for. Elsewhere it is attributed as it claims (event.md).
+func TestUnsafeParametersAreRefusedBeforeAllElse(t *testing.T) {
+	host := upstream(t, echoURI)
+	once := func(e *config.Endpoint) {
+		e.Limits.Rate = &config.RateLimit{All: config.Rate{PerSecond: 0.001, Capacity: 1}}
+	}
+	known := validated(issuer(t))
+	s := serviceOf(
+		noop("GET /open/{id}", host, "/{id}"), noop("GET /known/{id}", host, "/{id}", known, once),
+		noop("POST /bots/{id}", host, "/{id}", known, func(e *config.Endpoint) { e.Bots = &config.Bots{Deny: []string{"evil"}} }),
+		noop("POST /long/{id}", host, "/{id}", known, func(e *config.Endpoint) { e.MaxPayload = 2 }))
+	s.Bots = &config.Bots{Deny: []string{"worse"}}
+	g, c := governing(t, s, `[{"_id":"dots","type":"regex","block":true,"regex_config":[{"conditions":[{"path":"request.route","value":"\\.\\.|%2F"}]}],"response":{"status":451}}]`)
+	ann := bearer(t, `{"sub":"ann"}`)
+	for _, tt := range []struct {
+		route, body, agent string
+		status             int
+		user, refused      string
+	}{
+		{"GET /open/%2e%2e", "", "", 400, "ann", moesif.BadRequest},
+		{"GET /open/a%252Fb", "", "worse", 400, "ann", moesif.BadRequest},
+		{"GET /known/a%252Fb", "", "", 400, "", moesif.BadRequest},
+		{"GET /known/%2e%2e", "", "", 400, "", moesif.BadRequest},
+		{"GET /known/7", "", "worse", 403, "", moesif.Forbidden},
+		{"GET /known/7", "", "", 200, "ann", ""}, // the one that the limit lets through
+		{"GET /known/7", "", "", 503, "ann", moesif.RateLimited},
+		{"POST /bots/7", "", "evil", 403, "", moesif.Forbidden},
+		{"POST /long/7", "long", "", 413, "", "payload_too_large"},
+	} {
+		what := tt.route + " by " + tt.agent
+		got := g.send(t, tt.route, tt.body, ann, "User-Agent: "+tt.agent)
+		if got.StatusCode != tt.status || got.Header.Get("X-Krakend") != "" && tt.status != 200 || strings.HasPrefix(got.Text, "error: ") != (tt.status == 400) {
+			t.Errorf("%s: got %d %q %v", what, got.StatusCode, got.Text, got.Header)
+		}
+		e := heard(t, c.events, "the event of "+what)
+		if m := e.Metadata.Gatemeter; e.UserID != tt.user || m.Refused != tt.refused || e.BlockedBy != "" || (m.Identity == "none") != (tt.user == "") {
+			t.Errorf("%s: reported as %+v", what, e)
+		}
+	}
+}
+
 // A condition that has looked into a body leaves it as it was, on whichever way
 // the request has come to its endpoint.
 func TestBodiesThatRulesLookIntoReachTheBackend(t *testing.T) {

@@ -15,11 +15,13 @@ type guard interface {
 	Admit(w http.ResponseWriter, r *http.Request, values []string) (*http.Request, bool)
 }
 
-// guards are those of one endpoint in the order in which requests meet them. Rules
-// are asked between the first two: whom they are about is known by then, and a request
-// they block takes nothing from a limit (settled answer 1). What is asked is looked
-// at last (KrakenD v3, 2.1).
+// guards are those of one endpoint in the order in which requests meet them, once the
+// path's parameters are known to be safe (KrakenD v3, 2.1). Rules are asked between
+// identify and limit: whom they are about is known by then, and a request they block
+// takes nothing from a limit (settled answer 1). What is asked is looked at last.
 type guards struct {
+	first    []guard // where it comes from: security/http and security/bot-detector
+	asks     bool    // identify asks for a key, a password or a token
 	identify []guard // who calls, and whether they may
 	limit    []guard // how often
 	check    []guard // what is asked: validation/cel and validation/json-schema
@@ -29,7 +31,8 @@ type guards struct {
 // pipe shares with others. The error begins with the key that can't be used.
 func (g *Gateway) newGuards(e *config.Endpoint, names []string, o *pipe.Options) (guards, error) {
 	var all guards
-	all.identify = append(all.identify, securityGuards(e.Secure, e.Bots)...)
+	all.first = securityGuards(e.Secure, e.Bots)
+	all.asks = e.APIKeys != nil || e.Basic != nil || e.Validator != nil
 	if err := g.identify(e, &all); err != nil {
 		return guards{}, err
 	}

@@ -164,10 +164,10 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if h.tellParams {
 		x.SetParams(e.pairs(params.Values)...)
 	}
-	if !h.safe(a, x, params.Values) {
-		return
-	}
-	if r, ok = admit(h.guards, a, r, params.Values); !ok || e.payload > 0 && !bounded(a, r, e.payload) {
+	if r, ok = h.first(a, r, e, params.Values); !ok {
+		if e.guards.asks {
+			x.Nobody()
+		}
 		return
 	}
 	if r, ok = admit(e.guards.identify, a, r, params.Values); !ok {
@@ -186,6 +186,20 @@ func (h *handler) serve(a *answer, r *http.Request) {
 		return
 	}
 	e.pipe.Serve(a, r, params.Values)
+}
+
+// first is what a request meets before it is asked who makes it: what its parameters
+// look like, as KrakenD does in front of everything else (KrakenD v3, 2.1), where it
+// comes from, and how long it is.
+func (h *handler) first(a *answer, r *http.Request, e *endpoint, values []string) (*http.Request, bool) {
+	if !h.safe(a, moesif.From(r.Context()), values) {
+		return nil, false
+	}
+	r, ok := admit(h.guards, a, r, values)
+	if !ok || e.payload > 0 && !bounded(a, r, e.payload) {
+		return nil, false
+	}
+	return admit(e.guards.first, a, r, values)
 }
 
 // governed reports whether rules let the request go on. They see the path that was
@@ -217,8 +231,7 @@ func under(path, prefix string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// safe answers a request with a parameter that is refused, before everything that a
-// service or an endpoint asks for (KrakenD v3, 2.1).
+// safe answers a request with a parameter that is refused.
 func (h *handler) safe(w http.ResponseWriter, x *moesif.Exchange, values []string) bool {
 	for _, value := range values {
 		if problem := h.unsafe(value); problem != "" {

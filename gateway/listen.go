@@ -2,17 +2,16 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"time"
 
-	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
@@ -130,49 +129,14 @@ func (g *Gateway) newServer() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !slices.Contains(c.NextProtos, "h2") {
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetHTTP1(true)
+	}
 	g.tls = c
 	server.TLSConfig = c.Clone()
 	server.TLSConfig.GetConfigForClient = g.newestTLS
 	return server, nil
-}
-
-// serverTLS builds what tls asks for; TLS 1.3 alone by default (KrakenD v3, 1.9).
-func serverTLS(t *config.TLS) (*tls.Config, error) {
-	if len(t.Keys) == 0 {
-		return nil, fmt.Errorf("tls.keys: name at least one public_key and private_key")
-	}
-	c := &tls.Config{
-		MinVersion: tlsVersion(t.MinVersion), MaxVersion: tlsVersion(t.MaxVersion),
-		NextProtos: []string{"h2", "http/1.1"},
-	}
-	for i, k := range t.Keys {
-		pair, err := tls.LoadX509KeyPair(k.PublicKey, k.PrivateKey)
-		if err != nil {
-			return nil, fmt.Errorf("tls.keys[%d]: %w", i, err)
-		}
-		c.Certificates = append(c.Certificates, pair)
-	}
-	if !t.EnableMTLS {
-		return c, nil
-	}
-	pool, err := backend.CertPool(t.CACerts, t.DisableSystemCAPool)
-	if err != nil {
-		return nil, fmt.Errorf("tls.ca_certs: %w", err)
-	}
-	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool
-	return c, nil
-}
-
-func tlsVersion(name string) uint16 {
-	switch name {
-	case "TLS10":
-		return tls.VersionTLS10
-	case "TLS11":
-		return tls.VersionTLS11
-	case "TLS12":
-		return tls.VersionTLS12
-	}
-	return tls.VersionTLS13
 }
 
 // nobody are the proxies to trust where no header is believed: an address that no

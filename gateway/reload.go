@@ -3,7 +3,6 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -196,12 +195,6 @@ func metricsAddress(s *config.Service) string {
 		return ""
 	}
 	return cmp.Or(s.Metrics.ListenAddress, ":8090")
-}
-
-// newestTLS lets handshakes follow the newest gateway, so that certificates can be
-// renewed.
-func (g *Gateway) newestTLS(*tls.ClientHelloInfo) (*tls.Config, error) {
-	return g.live.newest.Load().tls, nil // nil: as the first one
 }
 
 // newestMetrics answers the metrics listener.

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -53,7 +55,8 @@ func TestRouterAnswersWhatNoEndpointMatches(t *testing.T) {
 		if name, value, ok := strings.Cut(c.header, ": "); ok && got.Header.Get(name) != value {
 			t.Errorf("%s: %s is %q, want %q", c.route, name, got.Header.Get(name), value)
 		}
-		if has := got.Header.Get("X-Krakend") == "Version 1.2.3"; has != c.versions {
+		version, completed := got.Header.Get("X-Krakend"), got.Header.Get("X-Krakend-Completed")
+		if has := version == "Version 1.2.3" && completed == "false"; has != c.versions || !has && version+completed != "" {
 			t.Errorf("%s: X-Krakend is %q, X-Krakend-Completed %q", c.route, got.Header.Get("X-Krakend"), got.Header.Get("X-Krakend-Completed"))
 		}
 	}
@@ -110,6 +113,76 @@ func TestRouterOptionsChangeItsAnswers(t *testing.T) {
 	if echo["req_body"] != "hello" || echo["req_method"] != "POST" || echo["req_uri"] != "/__echo/x?a=1&a=2" ||
 		echo["req_uri_details"].(map[string]any)["path"] != "/__echo/x" || len(echo["req_querystring"].(map[string]any)["a"].([]any)) != 2 {
 		t.Errorf("echo: %s", got.Text)
+	}
+}
+
+// KrakenD v3, 1.9: what can be switched off.
+func TestRouterAnswersAreSwitchedOff(t *testing.T) {
+	host := upstream(t, echoURI)
+	for _, c := range []struct {
+		router config.Router
+		route  string
+		status int
+		text   string
+	}{
+		{config.Router{}, "GET /__health", 200, ""},
+		{config.Router{DisableHealth: true}, "GET /__health", 404, "404 page not found"},
+		{config.Router{DisableHealth: true, HealthPath: "/up"}, "GET /up", 404, "404 page not found"},
+		{config.Router{DisableHandleMethodNotAllowed: true}, "PUT /a", 404, "404 page not found"},
+		{config.Router{DisableHandleMethodNotAllowed: true, ErrorBody404: []byte(`{"no":1}`)}, "HEAD /a", 404, ""},
+		{config.Router{DisableHandleMethodNotAllowed: true}, "OPTIONS /a", 404, "404 page not found"},
+		{config.Router{DisableHandleMethodNotAllowed: true, AutoOptions: true}, "OPTIONS /a", 200, ""},
+	} {
+		s := serviceOf(noop("GET /a", host, "/"))
+		s.Router = c.router
+		got := run(t, s).send(t, c.route, "")
+		if got.StatusCode != c.status || c.text != "" && got.Text != c.text || got.StatusCode == 404 && got.Header.Get("Allow") != "" {
+			t.Errorf("%+v, %s: got %d %q", c.router, c.route, got.StatusCode, got.Text)
+		}
+	}
+}
+
+// KrakenD v3, 1.9 and 9.5: what /__health, /__debug and /__echo answer, and what of it
+// is logged; none has the headers of endpoints.
+func TestTheGatewayAnswersAboutItself(t *testing.T) {
+	log := &lockedLog{}
+	s := serviceOf()
+	s.DebugEndpoint, s.EchoEndpoint = true, true
+	g := runAs(t, s, Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	answer := func(route, body string, headers ...string) map[string]any {
+		t.Helper()
+		got := g.send(t, route, body, headers...)
+		var object map[string]any
+		if err := json.Unmarshal([]byte(got.Text), &object); err != nil || got.StatusCode != 200 || got.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+			t.Errorf("%s: got %d %q %v", route, got.StatusCode, got.Text, err)
+		}
+		for _, name := range []string{"X-Krakend", "X-Krakend-Completed", "Cache-Control"} {
+			if got.Header[name] != nil {
+				t.Errorf("%s: %s is there", route, name)
+			}
+		}
+		return object
+	}
+	health := answer("GET /__health", "")
+	if agents, ok := health["agents"].(map[string]any); !ok || len(agents) > 0 || health["status"] != "ok" || health["now"] == "" || len(health) != 3 {
+		t.Errorf("health: %v", health)
+	}
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		if got := answer(method+" /__debug/deep/x?q=1", "told", "X-Test: seen"); len(got) != 1 || got["message"] != "pong" {
+			t.Errorf("%s: %v", method, got)
+		}
+		for _, part := range []string{"level=DEBUG", "method=" + method, "/__debug/deep/x?q=1", "X-Test:[seen]", "q:[1]", "body=told"} {
+			if !strings.Contains(log.String(), part) {
+				t.Errorf("%s: the log lacks %s:\n%s", method, part, log.String())
+			}
+		}
+	}
+	echo := answer("PATCH /__echo/a%20b?x=1&y=%26", "said", "X-Test: seen", "Host: api.example")
+	details := map[string]any{"user": "", "host": "api.example", "path": "/__echo/a b", "query": "x=1&y=%26", "fragment": ""}
+	if echo["req_uri"] != "/__echo/a%20b?x=1&y=%26" || !reflect.DeepEqual(echo["req_uri_details"], details) || echo["req_method"] != "PATCH" || echo["req_body"] != "said" ||
+		!reflect.DeepEqual(echo["req_querystring"], map[string]any{"x": []any{"1"}, "y": []any{"&"}}) ||
+		!reflect.DeepEqual(echo["req_headers"].(map[string]any)["X-Test"], []any{"seen"}) || len(echo) != 6 {
+		t.Errorf("echo: %v", echo)
 	}
 }
 

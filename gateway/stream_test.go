@@ -30,7 +30,7 @@ func TestNoOpPassesAnswersAsTheyAre(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = w.Write([]byte("\x00binary\xff"))
 	})
-	got := serving(t, noop("GET /a", host, "/")).send(t, "GET /a", "")
+	got := serving(t, noop("GET /a", host, "/", cacheTTL(time.Minute))).send(t, "GET /a", "")
 	if got.StatusCode != http.StatusTeapot || got.Text != "\x00binary\xff" || got.ContentLength != 8 {
 		t.Errorf("got %d %q, length %d", got.StatusCode, got.Text, got.ContentLength)
 	}
@@ -38,6 +38,7 @@ func TestNoOpPassesAnswersAsTheyAre(t *testing.T) {
 		"Set-Cookie":          {"a=1", "b=2"},
 		"X-Krakend":           {"Version 1.2.3", "theirs"},
 		"X-Krakend-Completed": {"false"},
+		"Cache-Control":       nil, // cache_ttl is for decoded answers
 		"X-Own":               {"1"},
 		"X-Hop":               nil,
 		"Keep-Alive":          nil,
@@ -50,11 +51,13 @@ func TestNoOpPassesAnswersAsTheyAre(t *testing.T) {
 }
 
 func TestRedirectsAreFollowed(t *testing.T) {
+	loops := 0 // one request at a time
 	host := upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/end":
 			_, _ = fmt.Fprintf(w, "%s %s", r.Method, r.Referer())
 		case "/loop":
+			loops++
 			http.Redirect(w, r, "/loop", http.StatusFound)
 		case "/none":
 			w.WriteHeader(http.StatusFound)
@@ -65,7 +68,14 @@ func TestRedirectsAreFollowed(t *testing.T) {
 	g := serving(t, noop("GET /{code}", host, "/{code}"), noop("POST /{code}", host, "/{code}"))
 	for _, c := range []struct{ route, body, want string }{
 		{"GET /301", "", "200 GET " + host + "/301"},
+		{"GET /302", "", "200 GET " + host + "/302"},
+		{"GET /303", "", "200 GET " + host + "/303"},
 		{"GET /307", "", "200 GET " + host + "/307"},
+		{"POST /301", "x", "200 GET " + host + "/301"},
+		{"POST /303", "x", "200 GET " + host + "/303"},
+		{"POST /307", "", "200 POST " + host + "/307"},
+		{"POST /308", "x", "308 "},
+		{"GET /304", "", "304 "},
 		{"POST /302", "x", "200 GET " + host + "/302"},
 		{"POST /307", "x", "307 "},
 		{"GET /loop", "", "500 "},
@@ -75,6 +85,14 @@ func TestRedirectsAreFollowed(t *testing.T) {
 		if text := fmt.Sprint(got.StatusCode, " ", got.Text); text != c.want {
 			t.Errorf("%s: got %s, want %s", c.route, text, c.want)
 		}
+	}
+	if loops != 10 {
+		t.Errorf("a loop is followed for %d calls", loops)
+	}
+	// A decoded answer is followed as well.
+	g = serving(t, endpointOf("string", "GET /{code}", host, "/{code}"))
+	if got := g.send(t, "GET /302", ""); got.Text != "GET "+host+"/302" {
+		t.Errorf("got %q", got.Text)
 	}
 }
 

@@ -103,9 +103,10 @@ func (x *Exchange) askAtTheEnd(r *http.Request) {
 }
 
 // identify finds the caller, once for all as long as nothing new is said. Who was
-// refused as unauthenticated is nobody, whatever the source. The lock is held.
+// refused as unauthenticated, or before that could be told, is nobody, whatever the
+// source. The lock is held.
 func (x *Exchange) identify() identity.Identity {
-	if x.refused == Unauthenticated {
+	if x.refused == Unauthenticated || x.nobody {
 		return identity.Identity{}
 	}
 	if !x.known {

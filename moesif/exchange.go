@@ -52,6 +52,7 @@ type Exchange struct {
 	ignored  bool
 	route    string
 	refused  string
+	nobody   bool     // refused before it was asked who calls
 	params   []string // name, value, name, value, …
 	claims   map[string]any
 	caller   Caller // as code has set it
@@ -98,6 +99,10 @@ func (x *Exchange) SetVerifiedClaims(claims map[string]any) {
 // Refuse says that the gateway answers itself, for one of the reasons above or
 // another word. A request refused as Unauthenticated is attributed to nobody.
 func (x *Exchange) Refuse(reason string) { x.note(func() { x.refused = reason }) }
+
+// Nobody says that the gateway answered before it asked who calls, though it would
+// have: what the request says of itself does not count, and it is attributed to nobody.
+func (x *Exchange) Nobody() { x.note(func() { x.nobody = true }) }
 
 // Ignore leaves the exchange out of everything: it is neither reported nor
 // governed. For health checks and preflights.

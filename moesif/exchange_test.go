@@ -98,6 +98,7 @@ func TestIdentityDependsOnWhatTheGatewayDid(t *testing.T) {
 		{"refused as unauthenticated, by token", byClaim, func(x *Exchange) { x.Refuse(Unauthenticated) }, forged, "", "", "none"},
 		{"refused as unauthenticated, whatever the source", byQuery, func(x *Exchange) { x.Refuse(Unauthenticated) }, []string{"X-User", "u"}, "", "", "none"},
 		{"a verified user without the role is attributed", byClaim, func(x *Exchange) { x.SetVerifiedClaims(claims); x.Refuse(Forbidden) }, forged, "real", "acme", "verified"},
+		{"refused before anybody was asked, whatever the source", byQuery, func(x *Exchange) { x.Refuse(BadRequest); x.Nobody() }, []string{"X-User", "u"}, "", "", "none"},
 		{"refused otherwise is attributed as identified", byQuery, func(x *Exchange) { x.Refuse(RateLimited) }, []string{"X-User", "u"}, "u", "q", "claimed"},
 		{"a company from the query stays beside a verified user", byQuery, func(x *Exchange) { x.SetVerifiedClaims(claims) }, forged, "real", "q", "claimed"},
 	}

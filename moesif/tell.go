@@ -47,6 +47,8 @@ func (x *Exchange) explain() string {
 	switch {
 	case x.refused == Unauthenticated:
 		return "nobody: refused as unauthenticated"
+	case x.nobody:
+		return "nobody: refused before it was asked who calls"
 	case x.caller.UserID != "" || x.caller.CompanyID != "":
 		return "set by code"
 	case x.outgoing && x.parent == nil:

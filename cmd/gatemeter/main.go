@@ -44,8 +44,21 @@ func execute(ctx context.Context, args []string) int {
 	if !errors.As(err, &reported) {
 		fmt.Fprintln(os.Stderr, "gatemeter:", err)
 	}
+	var unread unreadError
+	if errors.As(err, &unread) {
+		return exitUnread
+	}
 	return 1
 }
+
+// exitUnread is the exit code of a run without a configuration that can be read, which
+// is KrakenD's (v3, 9.11). Supervisors tell it from a gateway that ended.
+const exitUnread = 255
+
+// unreadError says that run has no configuration.
+type unreadError struct{ error }
+
+func (e unreadError) Unwrap() error { return e.error }
 
 // reportedError has been shown to the user already; only the exit code is left.
 type reportedError struct{ error }

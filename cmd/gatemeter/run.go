@@ -48,7 +48,7 @@ func runCommand() *cobra.Command {
 			}
 			service, options, err := read()
 			if err != nil {
-				return err
+				return unreadError{err}
 			}
 			g, err := gateway.New(service, options)
 			if err != nil {
@@ -76,6 +76,13 @@ func load(cmd *cobra.Command, file string) (*config.Service, error) {
 // loadClean is load that takes nothing but a clean file.
 func loadClean(cmd *cobra.Command, file string) (*config.Service, error) {
 	return read(cmd, file, "linting", config.Lint)
+}
+
+// loadAllowed is load that takes nothing but what a schema of the user's allows.
+func loadAllowed(cmd *cobra.Command, file, schema string) (*config.Service, error) {
+	return read(cmd, file, "linting", func(file string, env func(string) (string, bool)) (*config.Service, error) {
+		return config.LintAgainst(schema, file, env)
+	})
 }
 
 func read(cmd *cobra.Command, file, doing string, from func(string, func(string) (string, bool)) (*config.Service, error)) (*config.Service, error) {

@@ -30,11 +30,7 @@ func NewTransport(s *config.Service) (*Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client_tls.%w", err)
 	}
-	dialer := &net.Dialer{
-		Timeout:       s.DialerTimeout,
-		FallbackDelay: s.DialerFallbackDelay,
-		KeepAlive:     s.DialerKeepAlive,
-	}
+	dialer := newDialer(s)
 	return &Transport{
 		plain: &http1.Transport{
 			DialContext:           dialer.DialContext,
@@ -63,6 +59,10 @@ func NewTransport(s *config.Service) (*Transport, error) {
 	}, nil
 }
 
+func newDialer(s *config.Service) *net.Dialer {
+	return &net.Dialer{Timeout: s.DialerTimeout, FallbackDelay: s.DialerFallbackDelay, KeepAlive: s.DialerKeepAlive}
+}
+
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if http1.Suits(r) {
@@ -84,7 +84,10 @@ var _ http.RoundTripper = (*Transport)(nil)
 // TLSConfig is c for a client. The error names the key of a file that can't be read.
 func TLSConfig(c *config.ClientTLS) (*tls.Config, error) {
 	t := &tls.Config{
-		MinVersion: tls.VersionTLS12,
+		MinVersion:       config.TLSVersion(c.MinVersion, tls.VersionTLS12),
+		MaxVersion:       config.TLSVersion(c.MaxVersion, tls.VersionTLS13),
+		CipherSuites:     c.Ciphers,
+		CurvePreferences: c.Curves,
 		// The operator's own word, in allow_insecure_connections.
 		InsecureSkipVerify: c.AllowInsecureConnections,
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +32,10 @@ func Lint(path string, env func(string) (string, bool)) (*Service, error) {
 }
 
 func lint(file string, data []byte, env func(string) (string, bool)) (*Service, error) {
+	own, err := ourSchema()
+	if err != nil {
+		return nil, Problems{{Path: "krakend.schema.json", Message: err.Error()}}
+	}
 	f := &findings{order: map[string]int{}}
 	s, err := f.parse(file, data, env)
 	if err != nil && f.tree == nil {
@@ -39,11 +45,46 @@ func lint(file string, data []byte, env func(string) (string, bool)) (*Service, 
 		path, text, _ := strings.Cut(w, ": ")
 		f.problems = append(f.problems, Problem{Path: path, Message: text})
 	}
+	return f.lintedBy(own, s)
+}
+
+// LintAgainst is Load that also holds the file against the JSON Schema in another
+// file, instead of ours; what Load only warns of stays a warning. The schema may refer
+// to files beside it, and to nothing that would have to be fetched.
+func LintAgainst(schemaPath, path string, env func(string) (string, bool)) (*Service, error) {
+	text, err := readFile(schemaPath)
+	if err != nil {
+		return nil, err
+	}
+	absolute, err := filepath.Abs(schemaPath)
+	if err != nil {
+		return nil, Problems{{Path: schemaPath, Message: err.Error()}}
+	}
+	foreign, err := newFileSchema(absolute, string(text))
+	if err != nil {
+		return nil, Problems{{Path: schemaPath, Message: fmt.Sprintf("not a JSON Schema that can be used: %v", err)}}
+	}
+	foreign.foreign = true
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &findings{order: map[string]int{}}
+	s, err := f.parse(path, data, env)
+	if err != nil && f.tree == nil {
+		return nil, err
+	}
+	return f.lintedBy(foreign, s)
+}
+
+// lintedBy adds what by does not allow to the problems; s is the file as it was read,
+// and is given back when there are none.
+func (f *findings) lintedBy(by *fileSchema, s *Service) (*Service, error) {
 	said := map[string]bool{}
 	for _, p := range f.problems {
 		said[p.Path] = true
 	}
-	for _, p := range againstSchema(f.tree) {
+	for _, p := range by.against(f.tree) {
 		if !said[p.Path] {
 			said[p.Path] = true
 			f.problems = append(f.problems, p)
@@ -74,17 +115,23 @@ func (f *findings) place(path string) int {
 type fileSchema struct {
 	compiled *jsonschema.Schema
 	document map[string]any
+	foreign  bool // its titles and descriptions are written for other messages
 }
 
 // ourSchema is compiled when it is needed for the first time; a test holds that it
 // can be.
 var ourSchema = sync.OnceValues(func() (*fileSchema, error) {
-	const place = "file:///krakend.schema.json"
+	return newFileSchema("/krakend.schema.json", schema.Document)
+})
+
+// newFileSchema compiles text, which stands in the file at path.
+func newFileSchema(path, text string) (*fileSchema, error) {
+	place := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
 	s := &fileSchema{}
-	if err := json.Unmarshal([]byte(schema.Document), &s.document); err != nil {
+	if err := json.Unmarshal([]byte(text), &s.document); err != nil {
 		return nil, err
 	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(schema.Document))
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -94,14 +141,10 @@ var ourSchema = sync.OnceValues(func() (*fileSchema, error) {
 	}
 	s.compiled, err = c.Compile(place)
 	return s, err
-})
+}
 
-// againstSchema lists what the schema does not allow.
-func againstSchema(tree map[string]any) Problems {
-	s, err := ourSchema()
-	if err != nil {
-		return Problems{{Path: "krakend.schema.json", Message: err.Error()}}
-	}
+// against lists what of a file s does not allow.
+func (s *fileSchema) against(tree map[string]any) Problems {
 	var failed *jsonschema.ValidationError
 	if !errors.As(s.compiled.Validate(exactNumbers(tree)), &failed) {
 		return nil

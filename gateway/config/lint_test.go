@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,10 +16,14 @@ func TestGoodFilesLintClean(t *testing.T) {
 	files := append(configurations(t, "testdata/lint/good"), "../../examples/krakend.json")
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			for _, p := range againstSchema(tree(t, file)) {
+			own, err := ourSchema()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range own.against(tree(t, file)) {
 				t.Errorf("the schema: %s", p)
 			}
-			_, err := Lint(file, nil)
+			_, err = Lint(file, nil)
 			for _, line := range messages(err) {
 				if !slices.ContainsFunc(borne, func(b string) bool { return strings.Contains(line, b) }) {
 					t.Error(line)
@@ -132,6 +137,51 @@ func TestASecretIsNotRepeated(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "77123") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A schema of somebody else's says what it allows, in our words, without a value that
+// may be secret, and does not make warnings errors.
+func TestAFileIsHeldAgainstAnotherSchema(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	house := write("house.json", `{"$schema":"http://json-schema.org/draft-07/schema#","title":"House rules","required":["name"],
+		"properties":{"timeout":{"title":"Timeout","enum":["2s"]},"name":{"$ref":"name.json"}}}`)
+	write("name.json", `{"type":"string","minLength":3,"description":"A name."}`)
+	for text, want := range map[string]string{
+		`{"version":3,"name":"shop","odd":1,"endpoints":[]}`:     "",
+		`{"version":3,"timeout":"soon","endpoints":[]}`:          "name: missing\ntimeout: must be a duration such as 300ms, 2s or 1h30m (got \"soon\")",
+		`{"version":3,"name":"a","timeout":"3s","endpoints":[]}`: "name: must have 3 or more characters\ntimeout: must be one of 2s (did you mean 2s?)",
+		`{"version":2}`: "version: must be 3 (got 2)",
+	} {
+		s, err := LintAgainst(house, write("k.json", text), nil)
+		if got := strings.Join(messages(err), "\n"); got != want || (err == nil) != (s != nil) {
+			t.Errorf("%s:\n got %s\nwant %s", text, got, want)
+		}
+		if want == "" && len(s.Warnings) != 1 {
+			t.Errorf("warnings %q", s.Warnings)
+		}
+	}
+	file := write("k.json", `{"version":3,"endpoints":[]}`)
+	for schema, want := range map[string]string{
+		filepath.Join(dir, "none.json"):                              "none.json: cannot be read: no such file or directory",
+		write("broken.json", `{`):                                    "broken.json: not a JSON Schema that can be used: ",
+		write("odd.json", `{"type":"thing"}`):                        "odd.json: not a JSON Schema that can be used: ",
+		write("far.json", `{"$ref":"http://schema.example/k.json"}`): "far.json: not a JSON Schema that can be used: ",
+	} {
+		if _, err := LintAgainst(schema, file, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", schema, err)
+		}
+	}
+	if _, err := LintAgainst(house, filepath.Join(dir, "none.json"), nil); err == nil || !strings.Contains(err.Error(), "none.json: cannot be read") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -14,7 +14,10 @@ import (
 // explain says in the words of the reader what is wrong at one place.
 func (s *fileSchema) explain(tree any, e *jsonschema.ValidationError) Problems {
 	value, path := valueAt(tree, e.InstanceLocation)
-	here := s.at(e.SchemaURL)
+	var here map[string]any
+	if !s.foreign {
+		here = s.at(e.SchemaURL)
+	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.Required:
 		return missingKeys(path, k.Missing, s, here)
@@ -22,7 +25,7 @@ func (s *fileSchema) explain(tree any, e *jsonschema.ValidationError) Problems {
 		return unknownKeys(path, k.Properties, spelledNow(here))
 	}
 	text := mustBe(here, e.ErrorKind)
-	if secret, _ := here["writeOnly"].(bool); !secret {
+	if secret, _ := here["writeOnly"].(bool); !secret && !s.foreign { // which does not tell what is secret
 		text += " (got " + found(value, e.ErrorKind) + ")"
 	}
 	if k, ok := e.ErrorKind.(*kind.Enum); ok {
@@ -54,7 +57,7 @@ func missingKeys(path string, keys []string, s *fileSchema, here map[string]any)
 		if ref, ok := property["$ref"].(string); ok && about == "" {
 			about, _ = s.at(ref)["description"].(string)
 		}
-		problems = append(problems, Problem{Path: under(path, key), Message: "missing: " + inASentence(about)})
+		problems = append(problems, Problem{Path: under(path, key), Message: strings.TrimSuffix("missing: "+inASentence(about), ": ")})
 	}
 	return problems
 }
@@ -105,6 +108,9 @@ func mustBe(here map[string]any, failed jsonschema.ErrorKind) string {
 	case *kind.MaxItems:
 		return fmt.Sprintf("must have %d or fewer elements", k.Want)
 	case *kind.MinLength:
+		if k.Want > 1 {
+			return fmt.Sprintf("must have %d or more characters", k.Want)
+		}
 		return "must not be empty"
 	}
 	return "is not what the schema allows"

@@ -79,6 +79,9 @@ func (b *block) jsonObject(key string) []byte {
 	if o == nil {
 		return nil
 	}
+	if len(o.values) == 0 { // an empty list stands for it as well
+		return []byte("{}")
+	}
 	text, err := json.Marshal(o.values)
 	if err != nil {
 		b.problem(o.path, "cannot be written as JSON: %v", err)

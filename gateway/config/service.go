@@ -4,6 +4,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -160,6 +161,8 @@ type Metrics struct {
 type TLS struct {
 	Keys                   []KeyPair
 	MinVersion, MaxVersion string
+	Ciphers                []uint16      // before TLS 1.3; nil: crypto/tls's
+	Curves                 []tls.CurveID // nil: crypto/tls's
 	EnableMTLS             bool
 	CACerts                []string
 	DisableSystemCAPool    bool
@@ -174,4 +177,7 @@ type ClientTLS struct {
 	Certs                    []KeyPair // client_certs
 	CACerts                  []string
 	DisableSystemCAPool      bool
+	MinVersion, MaxVersion   string        // "": TLS12 and TLS13
+	Ciphers                  []uint16      // before TLS 1.3; nil: crypto/tls's
+	Curves                   []tls.CurveID // nil: crypto/tls's
 }

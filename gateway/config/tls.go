@@ -1,9 +1,28 @@
 package config
 
-import "slices"
+import (
+	"crypto/tls"
+	"slices"
+	"strings"
+)
 
 // tlsVersions are the names of versions, oldest first, as the file writes them.
 var tlsVersions = []string{"TLS10", "TLS11", "TLS12", "TLS13"}
+
+// TLSVersion is the number of a version by its name; absent for none.
+func TLSVersion(name string, absent uint16) uint16 {
+	switch name {
+	case "TLS10":
+		return tls.VersionTLS10
+	case "TLS11":
+		return tls.VersionTLS11
+	case "TLS12":
+		return tls.VersionTLS12
+	case "TLS13":
+		return tls.VersionTLS13
+	}
+	return absent
+}
 
 // serverTLS reads tls; nil when it is absent or disabled.
 func (b *block) serverTLS() *TLS {
@@ -11,10 +30,10 @@ func (b *block) serverTLS() *TLS {
 	if o == nil {
 		return nil
 	}
-	before := len(b.problems)
+	before, warned := len(b.problems), len(b.warnings)
 	t := &TLS{
-		MinVersion:          o.tlsVersion("min_version"),
-		MaxVersion:          o.tlsVersion("max_version"),
+		MinVersion:          o.tlsVersion("min_version", "TLS13"), // both as KrakenD has it
+		MaxVersion:          o.tlsVersion("max_version", "TLS13"),
 		EnableMTLS:          o.flag("enable_mtls"),
 		CACerts:             o.texts("ca_certs"),
 		DisableSystemCAPool: o.flag("disable_system_ca_pool"),
@@ -27,34 +46,109 @@ func (b *block) serverTLS() *TLS {
 		t.Keys = append(t.Keys, o.keyPair())
 	}
 	o.ignore("public_key", "private_key")
-	o.refuse("cipher_suites", "other ciphers would be allowed")
-	o.refuse("curve_preferences", "other curves would be allowed")
+	t.Ciphers, t.Curves = o.ciphers(t.MinVersion), o.curves()
 	if o.flag("disabled") {
-		b.problems = b.problems[:before] // a block that is switched off need not be right
+		// A block that is switched off need not be right.
+		b.problems, b.warnings = b.problems[:before], b.warnings[:warned]
 		return nil
 	}
 	if len(t.Keys) == 0 && len(b.problems) == before {
 		b.problem(o.at("keys"), "missing: name the files of a public_key and a private_key, or set tls.disabled")
 	}
-	if slices.Index(tlsVersions, t.MinVersion) > slices.Index(tlsVersions, t.MaxVersion) {
-		b.problem(o.at("max_version"), "%s is older than min_version %s", t.MaxVersion, t.MinVersion)
-	}
+	o.newerThan(t.MinVersion, t.MaxVersion)
 	o.close(nil)
 	return t
 }
 
-// tlsVersion defaults to TLS13 at both ends, as KrakenD does. An unknown version
-// is refused: KrakenD takes TLS13 for it in silence.
-func (b *block) tlsVersion(key string) string {
+func (b *block) newerThan(oldest, newest string) {
+	if slices.Index(tlsVersions, oldest) > slices.Index(tlsVersions, newest) {
+		b.problem(b.at("max_version"), "%s is older than min_version %s", newest, oldest)
+	}
+}
+
+// tlsVersion is TLS13 where nobody knows the name, as in KrakenD (v3, 1.9). Nobody
+// speaks SSL3.0 any more, so as the oldest version it is TLS10.
+func (b *block) tlsVersion(key, absent string) string {
 	v := b.text(key)
-	if v == "" {
-		return "TLS13"
+	switch {
+	case v == "":
+		return absent
+	case v == "SSL3.0" && key == "min_version":
+		b.warn(b.at(key), "SSL3.0 is not spoken any more, TLS10 is taken")
+		return "TLS10"
+	case v == "SSL3.0":
+		b.problem(b.at(key), "SSL3.0 is not spoken any more: must be one of %s", strings.Join(tlsVersions, ", "))
+	case !slices.Contains(tlsVersions, v):
+		b.warn(b.at(key), "%s is unknown, TLS13 is taken (one of %s)%s", show(v), strings.Join(tlsVersions, ", "), didYouMean(v, tlsVersions))
+	default:
+		return v
 	}
-	if !slices.Contains(tlsVersions, v) {
-		b.problem(b.at(key), "must be TLS10, TLS11, TLS12 or TLS13 (got %s)", show(v))
-		return "TLS13"
+	return "TLS13"
+}
+
+// ciphers reads cipher_suites, the numbers of those to allow before TLS 1.3, which
+// chooses its own.
+func (b *block) ciphers(oldest string) []uint16 {
+	list := b.numbers16("cipher_suites")
+	if len(list) > 0 && oldest == "TLS13" {
+		b.warn(b.at("cipher_suites"), "has no effect: TLS 1.3 chooses its own, and min_version is TLS13")
+		return nil
 	}
-	return v
+	number := func(n uint16) func(*tls.CipherSuite) bool {
+		return func(s *tls.CipherSuite) bool { return s.ID == n }
+	}
+	for i, n := range list {
+		switch {
+		case slices.ContainsFunc(tls.InsecureCipherSuites(), number(n)):
+			b.warn(b.elementAt("cipher_suites", i), "%s is weak, and allowed since it is named", tls.CipherSuiteName(n))
+		case !slices.ContainsFunc(tls.CipherSuites(), number(n)):
+			b.warn(b.elementAt("cipher_suites", i), "%d is no cipher suite that can be spoken, ignored", n)
+		}
+	}
+	return list
+}
+
+// curves reads curve_preferences, the numbers of those to allow.
+func (b *block) curves() []tls.CurveID {
+	var known []tls.CurveID
+	list := b.numbers16("curve_preferences")
+	for i, n := range list {
+		switch curve := tls.CurveID(n); curve {
+		case tls.CurveP256, tls.CurveP384, tls.CurveP521, tls.X25519, tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024:
+			known = append(known, curve)
+		default:
+			b.warn(b.elementAt("curve_preferences", i), "%d is no curve that can be spoken, ignored", n)
+		}
+	}
+	if len(list) > 0 && known == nil {
+		b.problem(b.at("curve_preferences"), "names no curve that can be spoken: 23 is P-256, 24 P-384, 25 P-521, 29 X25519")
+	}
+	return known
+}
+
+// numbers16 reads a list of numbers of 16 bits; it is nil when one is wrong.
+func (b *block) numbers16(key string) []uint16 {
+	v, path, ok := b.find(key)
+	if !ok {
+		return nil
+	}
+	list, several := v.([]any)
+	if !several {
+		list = []any{v}
+	}
+	var out []uint16
+	for i, e := range list {
+		n, ok := asInt(e)
+		if !ok || n < 0 || n > 1<<16-1 {
+			if several {
+				path = item(path, i)
+			}
+			b.problem(path, "must be a whole number from 0 to 65535 (got %s)", show(e))
+			return nil
+		}
+		out = append(out, uint16(n))
+	}
+	return out
 }
 
 func (b *block) keyPair() KeyPair {
@@ -94,13 +188,9 @@ func (b *block) clientTLSInto(c *ClientTLS) {
 		c.Certs = append(c.Certs, pair)
 		k.close(nil)
 	}
-	b.refuse("cipher_suites", "other ciphers would be allowed")
-	b.refuse("curve_preferences", "other curves would be allowed")
-	if v := b.text("min_version"); v != "" && v != "TLS12" {
-		b.problem(b.at("min_version"), "not supported yet: TLS12 is the oldest version towards backends (got %s)", show(v))
-	}
-	if v := b.text("max_version"); v != "" && v != "TLS13" {
-		b.problem(b.at("max_version"), "not supported yet: TLS13 is the newest version towards backends (got %s)", show(v))
-	}
+	// A backend that stops at TLS 1.2 is reached without a word about it.
+	c.MinVersion, c.MaxVersion = b.tlsVersion("min_version", "TLS12"), b.tlsVersion("max_version", "TLS13")
+	b.newerThan(c.MinVersion, c.MaxVersion)
+	c.Ciphers, c.Curves = b.ciphers(c.MinVersion), b.curves()
 	b.close(nil)
 }
