@@ -74,6 +74,8 @@ var cases = []example{
 	{"2.1.4", [3]string{"", `"router":{"return_error_msg":true}`}, [3]string{}},
 	{"2.2.1", [3]string{"", "", `"input_headers":["*"]`}, [3]string{"", "", `"input_headers":["A"]`}},
 	{"2.2.2", [3]string{"", "", `"input_query_strings":["*"]`}, [3]string{"", "", `"input_query_strings":["a"]`}},
+	{"2.2.3", [3]string{"", "", `"endpoint":"/a/*"`}, [3]string{"", "", `"endpoint":"/a/{id}"`}},
+	{"2.2.3", [3]string{"", "", `"endpoint":"/__catchall"`}, [3]string{}},
 	{"2.1.5", [3]string{}, [3]string{"", `"security/http":{"content_type_nosniff":true}`}},
 	{"2.3.1", [3]string{"", `"security/cors":{"allow_origins":["*"],"allow_credentials":true}`}, [3]string{"", `"security/cors":{"allow_origins":["https://a.example"],"allow_credentials":true}`}},
 	{"2.3.1", [3]string{"", `"security/cors":{"allow_credentials":true}`}, [3]string{"", `"security/cors":{}`}},

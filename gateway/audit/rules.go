@@ -36,6 +36,8 @@ var exposure = []rule{
 		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return slices.Contains(e.InputHeaders, "*") })},
 	{"2.2.2", Medium, `input_query_strings is ["*"] at %s: whatever clients invent reaches the backend; name those it needs`,
 		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return slices.Contains(e.InputQueryStrings, "*") })},
+	{"2.2.3", Medium, `%s is a wildcard: whatever paths the backend has, other spellings of protected ones included, are open as it says; name those that clients need`,
+		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return config.IsWildcard(e.Path) })},
 	{"2.3.1", High, "security/cors lets every origin in, with credentials: any site a user visits can call the API as that user; name the origins in allow_origins",
 		about(func(s *config.Service) bool { return anyOrigin(s) && s.CORS.AllowCredentials })},
 	{"2.3.2", Low, "security/cors lets every origin in: name the origins in allow_origins, unless the API is for everybody",

@@ -71,8 +71,8 @@ type Service struct {
 
 // Endpoint is one path and method of the public API (KrakenD v3, 1.3).
 type Endpoint struct {
-	Path              string // as written, with {parameters}
-	Method            string
+	Path              string   // as written, with {parameters}; a wildcard ends in /* or is CatchAll
+	Method            string   // "" of a CatchAll: any
 	Params            []string // names of the parameters, in order
 	Timeout           time.Duration
 	CacheTTL          time.Duration
@@ -99,7 +99,7 @@ type Endpoint struct {
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
 type Backend struct {
 	URLPattern        string
-	Method            string
+	Method            string     // "": the request's
 	Discovery         *Discovery // instead of Hosts; nil: none
 	Hosts             []string   // sanitised: scheme://host[:port], or as written with disable_host_sanitize
 	Encoding          string
