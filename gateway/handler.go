@@ -29,6 +29,9 @@ type handler struct {
 	clients pipe.Clients
 	// guards of the whole service stand before everything but /__health.
 	guards []guard
+	// unmatchedLimits stand before the answer to what no endpoint matches.
+	unmatchedLimits []guard
+
 	govern func(http.ResponseWriter, *http.Request) bool
 	// tellParams: an expression may look at the route's parameters.
 	tellParams bool
@@ -62,6 +65,8 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		govern:  func(http.ResponseWriter, *http.Request) bool { return true },
 		metrics: g.metrics,
 		logger:  g.logger,
+
+		unmatchedLimits: g.limits.unmatched,
 
 		telemetry: g.telemetry,
 	}

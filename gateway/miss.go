@@ -35,6 +35,9 @@ func (h *handler) miss(a *answer, r *http.Request, path string) {
 	if !h.governed(a, r, path) {
 		return
 	}
+	if _, ok := admit(h.unmatchedLimits, a, r, nil); !ok {
+		return
+	}
 	if redirect {
 		status := http.StatusTemporaryRedirect
 		if r.Method == http.MethodGet {

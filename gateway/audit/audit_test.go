@@ -90,6 +90,8 @@ var cases = []example{
 	{"3.2.5", [3]string{"", "", validator(`,"operation_debug":true`)}, [3]string{"", "", validator("")}},
 	{"4.1.1", [3]string{}, [3]string{"", "", rate("")}},
 	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/tiered":{"tier_key":"X","tiers":[{"tier_value":"*","tier_value_as":"*","ratelimit":{"max_rate":1}}]}`}},
+	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/service":{"max_rate":5}`}},
+	{"4.2.1", [3]string{"", `"qos/ratelimit/service":{"client_max_rate":5,"strategy":"ip"}`}, [3]string{"", `"qos/ratelimit/service":{"max_rate":5}`}},
 	{"4.1.2", [3]string{}, [3]string{"", `"router":{"max_payload":1000}`}},
 	{"4.2.1", [3]string{"", "", rate(`,"strategy":"ip"`)}, [3]string{"", `"router":{"trusted_proxies":["10.0.0.0/8"]}`, rate(`,"strategy":"ip"`)}},
 	{"4.2.1", [3]string{"", "", rate(`,"strategy":"ip"`)}, [3]string{"", "", rate(`,"strategy":"header","key":"X"`)}},

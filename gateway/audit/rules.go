@@ -72,22 +72,24 @@ var identity = []rule{
 
 // Group 4: how much.
 var limits = []rule{
-	{"4.1.1", Medium, "nothing limits how often %s is called: set qos/ratelimit/router, qos/ratelimit/tiered or governance/quota",
+	{"4.1.1", Medium, "nothing limits how often %s is called: set qos/ratelimit/router, qos/ratelimit/service, qos/ratelimit/tiered or governance/quota",
 		endpoints(func(s *config.Service, e *config.Endpoint) bool {
 			l := &e.Limits
-			return l.Rate == nil && l.Tiered == nil && l.Quota == nil && s.Limits.Tiered == nil && s.Limits.Quota == nil
+			return l.Rate == nil && l.Tiered == nil && l.Quota == nil && s.Limits.Rate == nil && s.Limits.Tiered == nil && s.Limits.Quota == nil
 		})},
 	{"4.1.2", Medium, "router.max_payload is not set: bodies of any size reach backends",
 		about(func(s *config.Service) bool { return s.Router.MaxPayload == 0 })},
 	{"4.2.1", High, "clients are told apart by their address, and router.trusted_proxies is missing: any X-Forwarded-For is believed, so a limit is passed by with an invented one (%s); name the proxies in front of the gateway, or set forwarded_by_client_ip to false",
 		endpoints(func(s *config.Service, e *config.Endpoint) bool {
-			return len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients && e.Limits.Rate != nil && e.Limits.Rate.By == "ip"
+			return len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients && (byAddress(e.Limits.Rate) || byAddress(s.Limits.Rate))
 		})},
 	{"4.2.2", Low, "quotas are counted in memory: each gateway has its own, and a restart forgets them; give governance/processors a connection_name",
 		about(func(s *config.Service) bool {
 			return slices.ContainsFunc(s.Limits.Processors, func(p config.Processor) bool { return p.Connection == "" })
 		})},
 }
+
+func byAddress(l *config.RateLimit) bool { return l != nil && l.ByAddress() }
 
 func asksWho(e *config.Endpoint) bool {
 	return e.Validator != nil || e.APIKeys != nil || e.Basic != nil

@@ -31,6 +31,9 @@ var served = map[string][]level{
 
 	"qos/ratelimit/router": {atEndpoint},
 	"qos/ratelimit/proxy":  {atBackend},
+
+	"qos/ratelimit/service": {atService},
+
 	"qos/ratelimit/tiered": {atService, atEndpoint},
 	"qos/circuit-breaker":  {atBackend},
 
