@@ -163,7 +163,7 @@ func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundT
 	if own != nil {
 		g.own, next = append(g.own, own), own
 	}
-	next = g.telemetry.Calls(g.calls.Calls(next))
+	next = g.telemetry.Calls(b.Told, g.calls.Calls(next))
 	next = g.auth.WithToken(b, g.transport, next)
 	next = modify.Calls(b, g.caches.Before(b, next), g.logger)
 	if next, err = g.limits.around(b, next); err != nil {

@@ -89,7 +89,7 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
 		payload := int64(cmp.Or(e.MaxPayload, s.Router.MaxPayload))
-		made := endpoint{guards: guards, pipe: p, payload: payload}
+		made := endpoint{guards: guards, pipe: tellOf(g.telemetry.NewPipe(e.Told, e.Method, pattern.Text), p), payload: payload}
 		if e.Path == config.CatchAll {
 			h.addRest(e, pattern, made)
 			continue

@@ -184,6 +184,9 @@ func attributes(list []*common.KeyValue) map[string]string {
 		if n, is := a.GetValue().GetValue().(*common.AnyValue_IntValue); is {
 			all[a.GetKey()] = strconv.FormatInt(n.IntValue, 10)
 		}
+		if is, ok := a.GetValue().GetValue().(*common.AnyValue_BoolValue); ok {
+			all[a.GetKey()] = strconv.FormatBool(is.BoolValue)
+		}
 	}
 	return all
 }

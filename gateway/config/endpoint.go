@@ -86,6 +86,9 @@ func (b *block) endpointExtra(s *Service, e *Endpoint) {
 	e.Validator = extra["auth/validator"].validator(s.sharedKeyCache)
 	e.APIKeys = extra["auth/api-keys"].keyAccess(s)
 	e.Basic = extra["auth/basic"].basic(s.basic)
+	var calls *Layer
+	e.Told, calls = extra["telemetry/opentelemetry"].tellsItself()
+	inheritLayer(e, calls)
 	b.endpointModify(extra, e)
 	extra["proxy"].endpointProxy(e)
 }

@@ -21,7 +21,7 @@ var served = map[string][]level{
 	"telemetry/moesif":        {atService},
 	"telemetry/logging":       {atService},
 	"telemetry/metrics":       {atService},
-	"telemetry/opentelemetry": {atService},
+	"telemetry/opentelemetry": {atService, atEndpoint, atBackend},
 	"proxy":                   {atEndpoint, atBackend},
 	"backend/http":            {atBackend},
 

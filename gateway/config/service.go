@@ -88,6 +88,7 @@ type Endpoint struct {
 	Validator         *Validator     // nil: no token is asked for
 	APIKeys           *KeyAccess     // nil: no key is asked for
 	Basic             *Basic         // nil: no password is asked for
+	Told              *Layer         // what its pipe tells; nil: what OpenTelemetry.Proxy says
 
 	Limits Limits
 
@@ -114,6 +115,7 @@ type Backend struct {
 	ErrorDetails      string             // backend/http.return_error_details, the alias
 	ClientCredentials *ClientCredentials // nil: the gateway shows no token
 	Proxy             BackendProxy
+	Told              *Layer // what its calls tell; nil: what OpenTelemetry.Backend says
 
 	Limits Limits
 

@@ -30,8 +30,10 @@ import (
 // use, and a request never waits for a collector: what the queues have no room for
 // is dropped.
 type Telemetry struct {
-	requestSpans, callSpans trace.Tracer            // nil: none
-	requestTimes, callTimes metric.Float64Histogram // nil: none
+	spans                              trace.Tracer            // nil: nobody asks for spans
+	requestTimes, pipeTimes, callTimes metric.Float64Histogram // nil: nobody asks for metrics
+
+	global, proxy, backend config.Layer // what each layer tells, unless an endpoint says otherwise
 
 	skipPaths []string
 	scrapes   []http.Handler
@@ -55,7 +57,7 @@ var buckets = metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .075, .1
 // the key that can't be used.
 func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error) {
 	sending, stop := context.WithCancel(context.Background())
-	t := &Telemetry{skipPaths: c.SkipPaths, stop: stop}
+	t := &Telemetry{skipPaths: c.SkipPaths, stop: stop, global: c.Global, proxy: c.Proxy, backend: c.Backend}
 	defer func() {
 		if err != nil {
 			t.Close(sending)
@@ -96,36 +98,40 @@ func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error)
 		t.scrapes = append(t.scrapes, handler)
 	}
 	if traced {
-		t.trace(c, sdktrace.NewTracerProvider(spans...))
+		p := sdktrace.NewTracerProvider(spans...)
+		t.spans, t.flush = p.Tracer(scope), append(t.flush, p.Shutdown)
 	}
 	if measured {
-		err = t.measure(c, sdkmetric.NewMeterProvider(times...))
+		err = t.measure(sdkmetric.NewMeterProvider(times...))
 	}
 	return t, err
 }
 
-func (t *Telemetry) trace(c *config.OpenTelemetry, p *sdktrace.TracerProvider) {
-	t.flush = append(t.flush, p.Shutdown)
-	if c.Global.Traces {
-		t.requestSpans = p.Tracer(scope)
-	}
-	if c.Backend.Traces {
-		t.callSpans = p.Tracer(scope)
-	}
-}
-
-func (t *Telemetry) measure(c *config.OpenTelemetry, p *sdkmetric.MeterProvider) (err error) {
+func (t *Telemetry) measure(p *sdkmetric.MeterProvider) (err error) {
 	t.flush = append(t.flush, p.Shutdown)
 	meter := p.Meter(scope)
-	if c.Global.Metrics {
-		t.requestTimes, err = meter.Float64Histogram("http.server.request.duration",
-			metric.WithUnit("s"), metric.WithDescription("Duration of HTTP server requests."), buckets)
+	for _, h := range []struct {
+		to          *metric.Float64Histogram
+		name, about string
+	}{
+		{&t.requestTimes, "http.server.request.duration", "Duration of HTTP server requests."},
+		{&t.pipeTimes, "krakend.proxy.duration", "Duration of endpoints' pipes."},
+		{&t.callTimes, "http.client.request.duration", "Duration of HTTP client requests."},
+	} {
+		if *h.to, err = meter.Float64Histogram(h.name, metric.WithUnit("s"), metric.WithDescription(h.about), buckets); err != nil {
+			return err
+		}
 	}
-	if c.Backend.Metrics && err == nil {
-		t.callTimes, err = meter.Float64Histogram("http.client.request.duration",
-			metric.WithUnit("s"), metric.WithDescription("Duration of HTTP client requests."), buckets)
+	return nil
+}
+
+// layer is what told says or, where it is nil, the service; without what nobody asks
+// for.
+func (t *Telemetry) layer(told *config.Layer, service config.Layer) config.Layer {
+	if told != nil {
+		service = *told
 	}
-	return err
+	return config.Layer{Traces: service.Traces && t.spans != nil, Metrics: service.Metrics && t.requestTimes != nil}
 }
 
 // resourceOf says who tells. Each Telemetry is an instance of its own, since its

@@ -89,7 +89,7 @@ func TestPathsAreSkippedWithWhatIsBelowASlash(t *testing.T) {
 
 func TestNobodyToTellLeavesTheTransportAlone(t *testing.T) {
 	var nobody *Telemetry
-	if got := nobody.Calls(http.DefaultTransport); got != http.DefaultTransport {
+	if got := nobody.Calls(nil, http.DefaultTransport); got != http.DefaultTransport {
 		t.Errorf("got %v", got)
 	}
 	nobody.Close(t.Context())
