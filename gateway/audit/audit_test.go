@@ -34,6 +34,10 @@ func parse(t *testing.T, root, extra, endpoint string) *config.Service {
 
 const block = `"telemetry/moesif":{"application_id":"x","user_id_headers":["A"]%s}`
 
+func otlp(exporter string) string {
+	return `"telemetry/opentelemetry":{"exporters":{"otlp":[{"name":"t",` + exporter + `}]}}`
+}
+
 func moesif(more string) string { return fmt.Sprintf(block, more) }
 
 func validator(more string) string {
@@ -113,6 +117,8 @@ var cases = []example{
 	{"6.2.4", [3]string{"", moesif(`,"collector_url":"http://collector.example"`)}, [3]string{"", moesif(`,"collector_url":"http://127.0.0.1:9700"`)}},
 	{"6.2.4", [3]string{"", moesif(`,"collector_url":"http://10.0.0.1"`)}, [3]string{"", moesif(`,"collector_url":"http://localhost"`)}},
 	{"6.2.4", [3]string{"", moesif(`,"collector_url":"http://collector.example"`)}, [3]string{"", moesif(`,"collector_url":"https://collector.example"`)}},
+	{"6.3.1", [3]string{"", otlp(`"host":"tempo.internal"`)}, [3]string{"", otlp(`"host":"tempo.internal","tls":{}`)}},
+	{"6.3.1", [3]string{"", otlp(`"host":"10.0.0.1"`)}, [3]string{"", otlp(`"host":"::1"`)}},
 	{"6.2.5", [3]string{"", moesif(`,"debug":true`)}, [3]string{"", moesif("")}},
 }
 

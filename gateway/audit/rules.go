@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -142,4 +144,10 @@ var reporting = []rule{
 		about(func(s *config.Service) bool { return s.Moesif != nil && inClear(s.Moesif.CollectorURL) })},
 	{"6.2.5", Low, "telemetry/moesif.debug is true: every event is told in the log; leave it to development",
 		about(func(s *config.Service) bool { return s.Moesif != nil && s.Moesif.Debug })},
+	{"6.3.1", Medium, "telemetry/opentelemetry tells a collector on another machine in clear: give the exporter tls, also where that is {}",
+		about(func(s *config.Service) bool {
+			return s.OpenTelemetry != nil && slices.ContainsFunc(s.OpenTelemetry.OTLP, func(o config.OTLP) bool {
+				return o.TLS == nil && inClear((&url.URL{Scheme: "http", Host: net.JoinHostPort(o.Host, "1")}).String())
+			})
+		})},
 }

@@ -28,6 +28,7 @@ type OTLP struct {
 	HTTP            bool          // instead of gRPC
 	Metrics, Traces bool          // which of them
 	Every           time.Duration // that metrics are sent, default 30s
+	TLS             *ClientTLS    // nil: none, as KrakenD has it
 }
 
 // Scrape is a listener that Prometheus asks.
@@ -100,6 +101,10 @@ func (b *block) otlp(every time.Duration) OTLP {
 		Metrics: !b.flag("disable_metrics"),
 		Traces:  !b.flag("disable_traces"),
 		Every:   cmp.Or(b.wholeSeconds("custom_metric_reporting_period"), every),
+	}
+	if t := b.object("tls"); t != nil { // gatemeter's own: with client_tls' keys
+		o.TLS = &ClientTLS{}
+		t.clientTLSInto(o.TLS)
 	}
 	_, err := netip.ParseAddr(o.Host)
 	switch {

@@ -20,7 +20,10 @@ func TestOpenTelemetryIsReadAsItIsWritten(t *testing.T) {
 	want := &OpenTelemetry{
 		Name: "shop", Version: "1.4", Environment: "production",
 		OTLP: []OTLP{
-			{Name: "grpc", Host: "collector.internal", Port: 4317, Metrics: true, Traces: true, Every: 10 * time.Second},
+			{
+				Name: "grpc", Host: "collector.internal", Port: 4317, Metrics: true, Traces: true, Every: 10 * time.Second,
+				TLS: &ClientTLS{CACerts: []string{"ca.pem"}},
+			},
 			{Name: "http", Host: "::1", Port: 4318, HTTP: true, Traces: true, Every: 5 * time.Second},
 		},
 		Scrapes:    []Scrape{{Name: "scrape", ListenIP: "127.0.0.1", Port: 9091, Go: true}},

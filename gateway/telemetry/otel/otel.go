@@ -8,6 +8,7 @@ package otel
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -53,9 +54,9 @@ const (
 // buckets are those that the conventions advise, in seconds.
 var buckets = metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10)
 
-// New begins to tell what c says. It connects to nobody yet. The error begins with
-// the key that can't be used.
-func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error) {
+// New begins to tell what c says. It connects to nobody yet. secure makes TLS out of
+// what a collector's tls says. The error begins with the key that can't be used.
+func New(c *config.OpenTelemetry, secure func(*config.ClientTLS) (*tls.Config, error), logger *slog.Logger) (_ *Telemetry, err error) {
 	sending, stop := context.WithCancel(context.Background())
 	t := &Telemetry{skipPaths: c.SkipPaths, stop: stop, global: c.Global, proxy: c.Proxy, backend: c.Backend}
 	defer func() {
@@ -72,17 +73,23 @@ func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error)
 	traced, measured := false, false
 	for i := range c.OTLP {
 		o := &c.OTLP[i]
-		client, clean := newClient(o)
+		var safe *tls.Config
+		if o.TLS != nil {
+			if safe, err = secure(o.TLS); err != nil {
+				return nil, fmt.Errorf("exporters.otlp[%d].tls: %w", i, err)
+			}
+		}
+		w, clean := newWay(o, safe)
 		t.clean = append(t.clean, clean)
 		if o.Traces {
-			e, err := newSpans(o, client, newOutlet(sending, o, "traces", logger))
+			e, err := newSpans(o, w, newOutlet(sending, o, "traces", logger))
 			if err != nil {
 				return nil, fmt.Errorf("exporters.otlp[%d]: %w", i, err)
 			}
 			spans, traced = append(spans, sdktrace.WithBatcher(e)), true
 		}
 		if o.Metrics {
-			e, err := newTimes(o, client, newOutlet(sending, o, "metrics", logger))
+			e, err := newTimes(o, w, newOutlet(sending, o, "metrics", logger))
 			if err != nil {
 				return nil, fmt.Errorf("exporters.otlp[%d]: %w", i, err)
 			}

@@ -56,7 +56,7 @@ func TestSilentCollectorHoldsUpNobody(t *testing.T) {
 			telemetry, err := New(&config.OpenTelemetry{
 				Name: "shop", SampleRate: 1, Global: config.Layer{Metrics: true, Traces: true},
 				OTLP: []config.OTLP{{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, HTTP: overHTTP, Traces: true, Metrics: true, Every: time.Hour}},
-			}, slog.New(slog.DiscardHandler))
+			}, nil, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
