@@ -158,3 +158,13 @@ func TestLimitsAndOptionsCountForAWildcardAsAWhole(t *testing.T) {
 		}
 	}
 }
+
+func TestExpressionsSeeWhatAWildcardMatched(t *testing.T) {
+	g := run(t, wild(t, `{}`, `{"endpoint":"/foo/*","backend":[{"url_pattern":"/*"}],
+		"extra_config":{"validation/cel":[{"check_expr":"req_params['*'].startsWith('open/')"}]}}`))
+	for route, want := range map[string]int{"GET /foo/open/a": 200, "GET /foo/shut/a": 500, "GET /foo/": 500} {
+		if got := g.send(t, route, ""); got.StatusCode != want {
+			t.Errorf("%s: got %d, want %d", route, got.StatusCode, want)
+		}
+	}
+}
