@@ -50,6 +50,7 @@ type Gateway struct {
 	caches      *modify.Caches
 	shadows     *pipe.Shadows
 	access      *telemetry.Access // nil: no access log
+	calls       *telemetry.Access // of backends; nil: they are not logged
 	metrics     *telemetry.Metrics
 	telemetry   *otel.Telemetry     // nil: no collector is told anything
 	integration *moesif.Integration // nil: the block is not there
@@ -110,6 +111,10 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 	if g.telemetry, err = newTelemetry(g); err != nil {
 		return nil, err
 	}
+	accessOut := telemetry.OneAtATime(cmp.Or[io.Writer](o.Access, os.Stdout))
+	if c := s.Logging.Calls; c != nil {
+		g.calls = telemetry.NewAccess(g.logger, *c, accessOut)
+	}
 	clients := pipe.Clients{Headers: canonical(s.Router.RemoteIPHeaders), Trusted: trusted}
 	if g.limits, err = newLimits(g, clients, o.now); err != nil {
 		return nil, err
@@ -150,7 +155,7 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 		g.handler = g.integration.Capture(g.handler)
 	}
 	if !s.Router.DisableAccessLog {
-		g.access = telemetry.NewAccess(g.logger, s.Logging.Access, cmp.Or[io.Writer](o.Access, os.Stdout))
+		g.access = telemetry.NewAccess(g.logger, s.Logging.Access, accessOut)
 		h.access = g.access
 	}
 	g.live = newLive(g)
@@ -168,7 +173,7 @@ func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundT
 	if own != nil {
 		g.own, next = append(g.own, own), own
 	}
-	next = g.telemetry.Calls(next)
+	next = g.telemetry.Calls(b.Told, g.calls.Calls(next))
 	next = g.auth.WithToken(b, g.transport, next)
 	next = modify.Calls(b, g.caches.Before(b, next), g.scripts())
 	if next, err = g.limits.around(b, next); err != nil {
@@ -215,6 +220,7 @@ func (g *Gateway) release(ctx context.Context) error {
 // letGo ends what works beside the requests, and closes the connections that are
 // not in use. It is for a gateway that was made in part as well.
 func (g *Gateway) letGo() {
+	g.calls.Close()
 	if g.auth != nil {
 		g.auth.Close()
 	}

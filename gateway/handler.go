@@ -21,6 +21,7 @@ import (
 // handler takes a request from its route to its answer; Capture stands around it.
 type handler struct {
 	table   route.Table[*endpoint]
+	rest    rest // what the table has nothing for
 	router  *config.Router
 	debug   bool
 	echo    bool
@@ -28,6 +29,9 @@ type handler struct {
 	clients pipe.Clients
 	// guards of the whole service stand before everything but /__health.
 	guards []guard
+	// unmatchedLimits stand before the answer to what no endpoint matches.
+	unmatchedLimits []guard
+
 	govern func(http.ResponseWriter, *http.Request) bool
 	// tellParams: an expression may look at the route's parameters.
 	tellParams bool
@@ -62,6 +66,8 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		metrics: g.metrics,
 		logger:  g.logger,
 
+		unmatchedLimits: g.limits.unmatched,
+
 		telemetry: g.telemetry,
 	}
 	if h.metrics != nil {
@@ -70,7 +76,7 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 	options := newOptions()
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		pattern, err := route.Parse(e.Path, s.DisableREST)
+		pattern, err := parsePath(e.Path, s.DisableREST)
 		if err != nil {
 			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
 		}
@@ -83,7 +89,12 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 			return nil, fmt.Errorf("endpoints[%d].%w", i, err)
 		}
 		payload := int64(cmp.Or(e.MaxPayload, s.Router.MaxPayload))
-		if err := h.add(e.Method, pattern, endpoint{guards: guards, pipe: p, payload: payload}); err != nil {
+		made := endpoint{guards: guards, pipe: tellOf(g.telemetry.NewPipe(e.Told, e.Method, pattern.Text), p), payload: payload}
+		if e.Path == config.CatchAll {
+			h.addRest(e, pattern, made)
+			continue
+		}
+		if err := h.add(e.Method, pattern, made); err != nil {
 			return nil, fmt.Errorf("endpoints[%d].endpoint: %w", i, err)
 		}
 		options.add(pattern, e.Method)
@@ -108,11 +119,15 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 }
 
 func (h *handler) add(method string, p route.Pattern, e endpoint) error {
+	h.name(&e, method, p)
+	return h.table.Add(method, p, &e)
+}
+
+func (h *handler) name(e *endpoint, method string, p route.Pattern) {
 	e.pattern, e.names = p.Text, p.Names
 	if h.metrics != nil {
 		e.counts = h.metrics.Route(method, p.Text)
 	}
-	return h.table.Add(method, p, &e)
 }
 
 // ServeHTTP implements http.Handler.
@@ -145,6 +160,9 @@ func (h *handler) serve(a *answer, r *http.Request) {
 		return
 	}
 	e, params, ok := h.table.Lookup(r.Method, path, a.values[:0])
+	if !ok && h.rest != nil {
+		e, params, ok = h.lookupRest(r.Method, path, a.values[:0])
+	}
 	if !ok {
 		if r, ok = admit(h.guards, a, r, nil); ok {
 			h.miss(a, r, path)
@@ -248,6 +266,9 @@ func (h *handler) safe(w http.ResponseWriter, x *moesif.Exchange, values []strin
 func (h *handler) unsafe(value string) string {
 	if value == "." || value == ".." {
 		return "dot segment in url params"
+	}
+	if problem := climbing(value); problem != "" {
+		return problem
 	}
 	special := strings.IndexAny(value, "%?#\r\n")
 	if special < 0 {

@@ -19,6 +19,7 @@ type limits struct {
 	redis      map[string]*limit.Redis
 	processors map[string]*limit.Processor
 	service    []guard // before every endpoint
+	unmatched  []guard // before the answer to what no endpoint matches
 }
 
 // newLimits compiles what s has to say for all of its endpoints.
@@ -43,6 +44,9 @@ func newLimits(g *Gateway, clients pipe.Clients, now func() time.Time) (*limits,
 	var err error
 	l.name = g.service.Name
 	l.service, err = l.of(c, nil, "")
+	if err == nil && c.Rate != nil { // of makes it the first; unlike tiers and quotas it is about every call
+		l.unmatched = l.service[:1:1]
+	}
 	return l, err
 }
 

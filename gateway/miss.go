@@ -18,10 +18,7 @@ const redirected = "redirected"
 // was probably meant, 405, or 404 (KrakenD v3, 1.8).
 func (h *handler) miss(a *answer, r *http.Request, path string) {
 	x := moesif.From(r.Context())
-	to, redirect := h.table.Redirect(r.Method, path, route.Redirects{
-		TrailingSlash: !h.router.DisableRedirectTrailingSlash,
-		FixedPath:     !h.router.DisableRedirectFixedPath,
-	})
+	to, redirect := h.table.Redirect(r.Method, path, h.redirects())
 	var allowed []string
 	switch {
 	case redirect:
@@ -36,6 +33,9 @@ func (h *handler) miss(a *answer, r *http.Request, path string) {
 		}
 	}
 	if !h.governed(a, r, path) {
+		return
+	}
+	if _, ok := admit(h.unmatchedLimits, a, r, nil); !ok {
 		return
 	}
 	if redirect {
@@ -54,6 +54,13 @@ func (h *handler) miss(a *answer, r *http.Request, path string) {
 		return
 	}
 	fail(a, http.StatusNotFound, "404 page not found", h.router.ErrorBody404)
+}
+
+func (h *handler) redirects() route.Redirects {
+	return route.Redirects{
+		TrailingSlash: !h.router.DisableRedirectTrailingSlash,
+		FixedPath:     !h.router.DisableRedirectFixedPath,
+	}
 }
 
 // fail writes text, or the JSON that router.error_body has instead.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gatemeter/gatemeter/gateway/backend"
 	"github.com/gatemeter/gatemeter/gateway/config"
 	"github.com/gatemeter/gatemeter/gateway/telemetry/otel"
 )
@@ -21,7 +22,7 @@ func newTelemetry(g *Gateway) (*otel.Telemetry, error) {
 	if g.service.OpenTelemetry == nil {
 		return nil, nil
 	}
-	t, err := otel.New(g.service.OpenTelemetry, g.logger)
+	t, err := otel.New(g.service.OpenTelemetry, backend.TLSConfig, g.logger)
 	if err != nil {
 		return nil, fmt.Errorf("extra_config.telemetry/opentelemetry.%w", err)
 	}

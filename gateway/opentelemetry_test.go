@@ -24,7 +24,7 @@ const (
 )
 
 func TestOneTraceLeadsFromTheClientToTheBackend(t *testing.T) {
-	for name, collector := range map[string]func(*testing.T) *otlpCollector{"HTTP": toldByHTTP, "gRPC": toldByGRPC} {
+	for name, collector := range map[string]func(*testing.T) *otlpCollector{"HTTP": toldByHTTP, "gRPC": func(t *testing.T) *otlpCollector { return toldByGRPC(t) }} {
 		t.Run(name, func(t *testing.T) {
 			seen := make(chan http.Header, 1)
 			host := upstream(t, func(w http.ResponseWriter, r *http.Request) {

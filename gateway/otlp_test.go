@@ -36,10 +36,13 @@ type otlpCollector struct {
 	resource map[string]string
 }
 
-func toldByHTTP(t *testing.T) *otlpCollector {
+func toldByHTTP(t *testing.T) *otlpCollector { return toldBy(t, httptest.NewServer) }
+
+// toldBy is a collector that speaks HTTP, or HTTPS.
+func toldBy(t *testing.T, start func(http.Handler) *httptest.Server) *otlpCollector {
 	t.Helper()
 	c := &otlpCollector{http: true}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		switch {
 		case err != nil:
@@ -66,14 +69,14 @@ func toldByHTTP(t *testing.T) *otlpCollector {
 	return c
 }
 
-func toldByGRPC(t *testing.T) *otlpCollector {
+func toldByGRPC(t *testing.T, options ...grpc.ServerOption) *otlpCollector {
 	t.Helper()
 	c := &otlpCollector{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := grpc.NewServer()
+	s := grpc.NewServer(options...)
 	collectortrace.RegisterTraceServiceServer(s, c)
 	collectormetrics.RegisterMetricsServiceServer(s, metricsService{otlpCollector: c})
 	done := make(chan error, 1)
@@ -183,6 +186,9 @@ func attributes(list []*common.KeyValue) map[string]string {
 		all[a.GetKey()] = a.GetValue().GetStringValue()
 		if n, is := a.GetValue().GetValue().(*common.AnyValue_IntValue); is {
 			all[a.GetKey()] = strconv.FormatInt(n.IntValue, 10)
+		}
+		if is, ok := a.GetValue().GetValue().(*common.AnyValue_BoolValue); ok {
+			all[a.GetKey()] = strconv.FormatBool(is.BoolValue)
 		}
 	}
 	return all

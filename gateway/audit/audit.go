@@ -6,6 +6,7 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
@@ -89,7 +90,7 @@ func endpoints(is func(*config.Service, *config.Endpoint) bool) func(*config.Ser
 	return func(s *config.Service) (places []string, found bool) {
 		for i := range s.Endpoints {
 			if e := &s.Endpoints[i]; is(s, e) {
-				places = append(places, e.Method+" "+e.Path)
+				places = append(places, strings.TrimSpace(e.Method+" "+e.Path)) // a /__catchall may have any method
 			}
 		}
 		return places, len(places) > 0

@@ -34,6 +34,10 @@ func parse(t *testing.T, root, extra, endpoint string) *config.Service {
 
 const block = `"telemetry/moesif":{"application_id":"x","user_id_headers":["A"]%s}`
 
+func otlp(exporter string) string {
+	return `"telemetry/opentelemetry":{"exporters":{"otlp":[{"name":"t",` + exporter + `}]}}`
+}
+
 func moesif(more string) string { return fmt.Sprintf(block, more) }
 
 func validator(more string) string {
@@ -86,6 +90,8 @@ var cases = []example{
 	{"2.1.4", [3]string{"", `"router":{"return_error_msg":true}`}, [3]string{}},
 	{"2.2.1", [3]string{"", "", `"input_headers":["*"]`}, [3]string{"", "", `"input_headers":["A"]`}},
 	{"2.2.2", [3]string{"", "", `"input_query_strings":["*"]`}, [3]string{"", "", `"input_query_strings":["a"]`}},
+	{"2.2.3", [3]string{"", "", `"endpoint":"/a/*"`}, [3]string{"", "", `"endpoint":"/a/{id}"`}},
+	{"2.2.3", [3]string{"", "", `"endpoint":"/__catchall"`}, [3]string{}},
 	{"2.1.5", [3]string{}, [3]string{"", `"security/http":{"content_type_nosniff":true}`}},
 	{"2.3.1", [3]string{"", `"security/cors":{"allow_origins":["*"],"allow_credentials":true}`}, [3]string{"", `"security/cors":{"allow_origins":["https://a.example"],"allow_credentials":true}`}},
 	{"2.3.1", [3]string{"", `"security/cors":{"allow_credentials":true}`}, [3]string{"", `"security/cors":{}`}},
@@ -105,6 +111,8 @@ var cases = []example{
 	{"3.4.1", [3]string{"", "", signer("http://keys.example/private")}, [3]string{"", "", signer("http://127.0.0.1/private")}},
 	{"4.1.1", [3]string{}, [3]string{"", "", rate("")}},
 	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/tiered":{"tier_key":"X","tiers":[{"tier_value":"*","tier_value_as":"*","ratelimit":{"max_rate":1}}]}`}},
+	{"4.1.1", [3]string{}, [3]string{"", `"qos/ratelimit/service":{"max_rate":5}`}},
+	{"4.2.1", [3]string{"", `"qos/ratelimit/service":{"client_max_rate":5,"strategy":"ip"}`}, [3]string{"", `"qos/ratelimit/service":{"max_rate":5}`}},
 	{"4.1.2", [3]string{}, [3]string{"", `"router":{"max_payload":1000}`}},
 	{"4.2.1", [3]string{"", "", rate(`,"strategy":"ip"`)}, [3]string{"", `"router":{"trusted_proxies":["10.0.0.0/8"]}`, rate(`,"strategy":"ip"`)}},
 	{"4.2.1", [3]string{"", "", rate(`,"strategy":"ip"`)}, [3]string{"", "", rate(`,"strategy":"header","key":"X"`)}},
@@ -126,6 +134,8 @@ var cases = []example{
 	{"6.2.4", [3]string{"", moesif(`,"collector_url":"http://collector.example"`)}, [3]string{"", moesif(`,"collector_url":"http://127.0.0.1:9700"`)}},
 	{"6.2.4", [3]string{"", moesif(`,"collector_url":"http://10.0.0.1"`)}, [3]string{"", moesif(`,"collector_url":"http://localhost"`)}},
 	{"6.2.4", [3]string{"", moesif(`,"collector_url":"http://collector.example"`)}, [3]string{"", moesif(`,"collector_url":"https://collector.example"`)}},
+	{"6.3.1", [3]string{"", otlp(`"host":"tempo.internal"`)}, [3]string{"", otlp(`"host":"tempo.internal","tls":{}`)}},
+	{"6.3.1", [3]string{"", otlp(`"host":"10.0.0.1"`)}, [3]string{"", otlp(`"host":"::1"`)}},
 	{"6.2.5", [3]string{"", moesif(`,"debug":true`)}, [3]string{"", moesif("")}},
 }
 

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +38,8 @@ var exposure = []rule{
 		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return slices.Contains(e.InputHeaders, "*") })},
 	{"2.2.2", Medium, `input_query_strings is ["*"] at %s: whatever clients invent reaches the backend; name those it needs`,
 		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return slices.Contains(e.InputQueryStrings, "*") })},
+	{"2.2.3", Medium, `%s is a wildcard: whatever paths the backend has, other spellings of protected ones included, are open as it says; name those that clients need`,
+		endpoints(func(_ *config.Service, e *config.Endpoint) bool { return config.IsWildcard(e.Path) })},
 	{"2.3.1", High, "security/cors lets every origin in, with credentials: any site a user visits can call the API as that user; name the origins in allow_origins",
 		about(func(s *config.Service) bool { return anyOrigin(s) && s.CORS.AllowCredentials })},
 	{"2.3.2", Low, "security/cors lets every origin in: name the origins in allow_origins, unless the API is for everybody",
@@ -78,22 +82,24 @@ var identity = []rule{
 
 // Group 4: how much.
 var limits = []rule{
-	{"4.1.1", Medium, "nothing limits how often %s is called: set qos/ratelimit/router, qos/ratelimit/tiered or governance/quota",
+	{"4.1.1", Medium, "nothing limits how often %s is called: set qos/ratelimit/router, qos/ratelimit/service, qos/ratelimit/tiered or governance/quota",
 		endpoints(func(s *config.Service, e *config.Endpoint) bool {
 			l := &e.Limits
-			return l.Rate == nil && l.Tiered == nil && l.Quota == nil && s.Limits.Tiered == nil && s.Limits.Quota == nil
+			return l.Rate == nil && l.Tiered == nil && l.Quota == nil && s.Limits.Rate == nil && s.Limits.Tiered == nil && s.Limits.Quota == nil
 		})},
 	{"4.1.2", Medium, "router.max_payload is not set: bodies of any size reach backends",
 		about(func(s *config.Service) bool { return s.Router.MaxPayload == 0 })},
 	{"4.2.1", High, "clients are told apart by their address, and router.trusted_proxies is missing: any X-Forwarded-For is believed, so a limit is passed by with an invented one (%s); name the proxies in front of the gateway, or set forwarded_by_client_ip to false",
 		endpoints(func(s *config.Service, e *config.Endpoint) bool {
-			return len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients && e.Limits.Rate != nil && e.Limits.Rate.By == "ip"
+			return len(s.Router.TrustedProxies) == 0 && !s.Router.PeersAreClients && (byAddress(e.Limits.Rate) || byAddress(s.Limits.Rate))
 		})},
 	{"4.2.2", Low, "quotas are counted in memory: each gateway has its own, and a restart forgets them; give governance/processors a connection_name",
 		about(func(s *config.Service) bool {
 			return slices.ContainsFunc(s.Limits.Processors, func(p config.Processor) bool { return p.Connection == "" })
 		})},
 }
+
+func byAddress(l *config.RateLimit) bool { return l != nil && l.ByAddress() }
 
 func asksWho(e *config.Endpoint) bool {
 	return e.Validator != nil || e.APIKeys != nil || e.Basic != nil
@@ -146,4 +152,10 @@ var reporting = []rule{
 		about(func(s *config.Service) bool { return s.Moesif != nil && inClear(s.Moesif.CollectorURL) })},
 	{"6.2.5", Low, "telemetry/moesif.debug is true: every event is told in the log; leave it to development",
 		about(func(s *config.Service) bool { return s.Moesif != nil && s.Moesif.Debug })},
+	{"6.3.1", Medium, "telemetry/opentelemetry tells a collector on another machine in clear: give the exporter tls, also where that is {}",
+		about(func(s *config.Service) bool {
+			return s.OpenTelemetry != nil && slices.ContainsFunc(s.OpenTelemetry.OTLP, func(o config.OTLP) bool {
+				return o.TLS == nil && inClear((&url.URL{Scheme: "http", Host: net.JoinHostPort(o.Host, "1")}).String())
+			})
+		})},
 }

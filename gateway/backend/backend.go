@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,7 +14,7 @@ import (
 
 // Backend is one call behind an endpoint, compiled. It is safe for concurrent use.
 type Backend struct {
-	method     string
+	method     string     // "": the call's
 	places     places     // named in the configuration
 	discovery  *discovery // instead of places; nil: none
 	target     target
@@ -30,6 +31,7 @@ type Backend struct {
 
 // Call is what the endpoint asks of a backend.
 type Call struct {
+	Method string   // where the backend has none of its own; "" is GET
 	Values []string // of the endpoint's parameters, decoded
 	// Value finds what else a placeholder can stand for, by its name, decoded; nil
 	// when there is nothing else.
@@ -54,9 +56,6 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 		queries:   set(b.InputQueryStrings),
 		status:    newStatusRule(b),
 		stays:     b.Client != nil && b.Client.NoRedirect,
-	}
-	if c.method == "" {
-		c.method = http.MethodGet
 	}
 	c.decode, c.collection = newDecoder(b.Encoding, b.IsCollection), b.IsCollection
 	var err error
@@ -145,7 +144,7 @@ func (b *Backend) request(ctx context.Context, c *Call) (*http.Request, error) {
 		}
 	}
 	req := &http.Request{
-		Method:        b.method,
+		Method:        cmp.Or(b.method, c.Method, http.MethodGet),
 		URL:           u,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,

@@ -22,6 +22,7 @@ type target struct {
 // index, or by its name from wherever else the call has values.
 type piece struct {
 	param         int
+	rest          bool   // what a wildcard matched, slashes included
 	text, escaped string // of a literal: decoded (path only) and as it is sent
 	name          string // of a value from elsewhere
 }
@@ -59,14 +60,32 @@ func parseTarget(pattern string, names []string) (target, error) {
 	path, query, _ := strings.Cut(pattern, "?")
 	var t target
 	var err error
+	path, rest := behindStar(path, names)
 	if t.path, err = pieces(path, names, pathLiteral); err != nil {
 		return target{}, fmt.Errorf("url_pattern %q: %w", pattern, err)
+	}
+	if rest {
+		t.path = append(t.path, piece{param: len(names) - 1, rest: true})
 	}
 	if t.query, err = pieces(query, names, queryLiteral); err != nil {
 		return target{}, fmt.Errorf("url_pattern %q: %w", pattern, err)
 	}
 	t.dots = hasDotSegment(path)
 	return t, nil
+}
+
+// behindStar gives the path that what a wildcard matched is put behind, where the
+// endpoint is one and the path ends in its star or, for all paths, in its name.
+func behindStar(path string, names []string) (before string, rest bool) {
+	if len(names) == 0 || names[len(names)-1] != "*" {
+		return path, false
+	}
+	for _, end := range []string{"/*", "/__catchall"} {
+		if before, is := strings.CutSuffix(path, end); is {
+			return before + "/", true
+		}
+	}
+	return path, false
 }
 
 func pieces(text string, names []string, literal func(string) (piece, error)) ([]piece, error) {
@@ -146,7 +165,7 @@ func (t *target) url(h *host, c *Call, query string) (*url.URL, error) {
 		text := p.text
 		if p.param != isLiteral {
 			text = p.value(c)
-			escape = escape || url.PathEscape(text) != text
+			escape = escape || p.escape(text) != text
 		} else {
 			escape = escape || p.escaped != p.text
 		}
@@ -163,13 +182,23 @@ func (t *target) url(h *host, c *Call, query string) (*url.URL, error) {
 	return u, nil
 }
 
+// escape writes a value for a path. What a wildcard matched keeps its slashes; an
+// escape that came with it is escaped once more, so no other "%2F" can be in it.
+func (p *piece) escape(value string) string {
+	escaped := url.PathEscape(value)
+	if p.rest {
+		return strings.ReplaceAll(escaped, "%2F", "/")
+	}
+	return escaped
+}
+
 func (t *target) rawPath(h *host, c *Call) string {
 	var b strings.Builder
 	b.WriteString(h.escaped)
 	for i := range t.path {
 		p := &t.path[i]
 		if p.param != isLiteral {
-			b.WriteString(url.PathEscape(p.value(c)))
+			b.WriteString(p.escape(p.value(c)))
 			continue
 		}
 		b.WriteString(p.escaped)

@@ -41,6 +41,44 @@ func TestParametersAreEscapedForTheirPlace(t *testing.T) {
 	}
 }
 
+// What a wildcard matched stands where the star does, and keeps its slashes.
+func TestWhatAWildcardMatchedStandsBehindThePath(t *testing.T) {
+	h := host{scheme: "http", host: "h"}
+	for _, c := range []struct {
+		pattern string
+		names   []string
+		rest    string
+		want    string
+	}{
+		{"/x/*", []string{"*"}, "a/b/", "http://h/x/a/b/"},
+		{"/*?q=1", []string{"*"}, "", "http://h/?q=1"},
+		{"/__catchall", []string{"*"}, "a", "http://h/a"},
+		{"/{id}/*", []string{"id", "*"}, "a b/c;d/%2F", "http://h/7/a%20b/c%3Bd/%252F"},
+		{"/x", []string{"*"}, "a", "http://h/x"},
+		{"/x/*", []string{"id"}, "", "http://h/x/%2A"},
+	} {
+		target, err := parseTarget(c.pattern, c.names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := []string{c.rest}
+		if len(c.names) == 2 {
+			values = []string{"7", c.rest}
+		}
+		u, err := target.url(&h, &Call{Values: values}, "")
+		if err != nil || u.String() != c.want {
+			t.Errorf("%s with %q: got %v, %v, want %s", c.pattern, c.rest, u, err, c.want)
+		}
+		if target.fixed() == (c.want != "http://h/x" && c.want != "http://h/x/%2A") {
+			t.Errorf("%s is fixed: %v", c.pattern, target.fixed())
+		}
+	}
+	target, _ := parseTarget("/x/*", []string{"*"})
+	if u, err := target.url(&h, &Call{Values: []string{"../y"}}, ""); !errors.Is(err, ErrDotSegment) {
+		t.Errorf("got %v, %v", u, err)
+	}
+}
+
 func TestDotSegmentsOfParametersAreRefused(t *testing.T) {
 	h := host{scheme: "http", host: "h"}
 	for _, c := range []struct {

@@ -83,6 +83,7 @@ func (b *block) decoding(output string) string {
 func (b *block) backendExtra(e *Endpoint, out *Backend) {
 	extra := b.extra(atBackend)
 	out.Limits = backendLimits(extra, e)
+	out.Told = extra["telemetry/opentelemetry"].callsTell()
 	out.ClientCredentials = extra["auth/client-credentials"].clientCredentials()
 	b.backendModify(extra, e, out)
 	if o := extra["backend/http"]; o != nil {

@@ -40,7 +40,7 @@ func (b *block) endpoints(s *Service) (endpoints []Endpoint, where []string) {
 // does not serve either, which it skips.
 func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	e = Endpoint{
-		Method:   strings.ToUpper(cmp.Or(b.text("method"), "GET")),
+		Method:   strings.ToUpper(cmp.Or(b.text("method"), b.methodOfPath())),
 		Timeout:  cmp.Or(b.duration("timeout"), s.Timeout),
 		CacheTTL: cmp.Or(b.duration("cache_ttl"), s.CacheTTL),
 	}
@@ -68,8 +68,9 @@ func (b *block) endpoint(s *Service) (e Endpoint, ok bool) {
 	b.shadows(&e)
 	b.laterAnswers(&e, backends)
 	b.claims(&e, backends)
+	b.wildcards(&e, backends)
 	b.close(endpointAdvice)
-	if !slices.Contains(endpointMethods, e.Method) {
+	if !slices.Contains(endpointMethods, e.Method) && e.Method != "" {
 		b.warn(b.at("method"), "%s is not served, the endpoint is skipped (one of %s)%s",
 			show(e.Method), strings.Join(endpointMethods, ", "), didYouMean(e.Method, endpointMethods))
 		return e, false
@@ -86,6 +87,9 @@ func (b *block) endpointExtra(s *Service, e *Endpoint) {
 	b.signs(extra["auth/signer"], e)
 	e.APIKeys = extra["auth/api-keys"].keyAccess(s)
 	e.Basic = extra["auth/basic"].basic(s.basic)
+	var calls *Layer
+	e.Told, calls = extra["telemetry/opentelemetry"].tellsItself()
+	inheritLayer(e, calls)
 	b.endpointModify(extra, e)
 	extra["proxy"].endpointProxy(e)
 }
@@ -178,8 +182,10 @@ func wrongPath(path string) string {
 	switch {
 	case reservedPath.MatchString(path):
 		return "/__health, /__debug and /__echo are kept for the gateway itself"
-	case strings.HasSuffix(path, "/__catchall"), strings.Contains(path, "*"):
-		return "not supported yet: an endpoint has one path, without wildcards"
+	case strings.HasSuffix(path, CatchAll) && path != CatchAll:
+		return CatchAll + " stands alone: it is every path that no other endpoint has; below a path it is /*"
+	case strings.Contains(strings.TrimSuffix(path, "/*"), "*"):
+		return "a * is a whole segment, and the last one, as in /files/*"
 	case strings.ContainsAny(path, "?#"):
 		return "must be a path without a query or a fragment"
 	case strings.ContainsFunc(path, isControl):

@@ -17,7 +17,8 @@ type Logging struct {
 	Format         string    // default, logstash, custom
 	Custom         []LogPart // of format custom
 	Access         AccessLog
-	Set            bool // the block is there
+	Calls          *AccessLog // of calls to backends; nil: they are not logged
+	Set            bool       // the block is there
 }
 
 // LogPart is a piece of a pattern: text, or a verb that stands for something of
@@ -40,7 +41,7 @@ var (
 	accessLogs  = []string{"default", "httpdCommon", "httpdCombined", "json", "custom"}
 	facilities  = []string{"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
 	logVerbs    = []string{"time", "level", "message", "module", "pid", "program", "color"}
-	secretNames = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
+	secretNames = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key"}
 )
 
 // logging reads telemetry/logging. Without it, and without a level in it,
@@ -56,7 +57,8 @@ func (b *block) logging() Logging {
 		Syslog:         b.flag("syslog"),
 		SyslogFacility: b.oneOf("syslog_facility", "local3", facilities),
 		Format:         b.oneOf("format", "default", logFormats),
-		Access:         b.accessLog(),
+		Access:         b.accessLog(""),
+		Calls:          b.callLog(),
 		Set:            true,
 	}
 	switch {
@@ -72,9 +74,6 @@ func (b *block) logging() Logging {
 		b.problem(b.at("custom_format"), "missing: format custom needs a pattern such as %%{time:15:04:05} %%{level} %%{message}")
 	case l.Format == "custom":
 		l.Custom = b.logPattern(pattern)
-	}
-	if b.has("backend_access_log_format") {
-		b.warn(b.at("backend_access_log_format"), "not supported yet, ignored: calls of backends are not logged")
 	}
 	b.ignore("alphanumeric")
 	return l
@@ -127,11 +126,27 @@ func (b *block) logPattern(pattern string) []LogPart {
 // width is what a layout may be, so that it can't format anything but text.
 var width = regexp.MustCompile(`^-?[0-9]{0,2}(\.[0-9]{1,2})?s$`)
 
-// accessLog reads how the access log is written.
-func (b *block) accessLog() AccessLog {
+// callLog reads how calls to backends are logged; nil when they are not. The key of
+// a custom format is gatemeter's own.
+func (b *block) callLog() *AccessLog {
+	const prefix = "backend_"
+	if !b.has(prefix + "access_log_format") {
+		b.ignore(prefix+"access_log_format", prefix+"access_log_custom_format")
+		return nil
+	}
+	a := b.accessLog(prefix)
+	if slices.ContainsFunc(a.Custom, func(p LogPart) bool { return p.Verb == "q" }) {
+		b.problem(b.at(prefix+"access_log_custom_format"), "%%q is not supported: queries of backends can hold keys of the gateway")
+	}
+	return &a
+}
+
+// accessLog reads how the access log is written, whose keys begin with prefix.
+func (b *block) accessLog(prefix string) AccessLog {
 	names := append(slices.Clone(accessLogs), "httpdCombine") // both spellings are documented
-	a := AccessLog{Format: b.oneOf("access_log_format", "", names)}
-	pattern := b.text("access_log_custom_format")
+	key := prefix + "access_log_custom_format"
+	a := AccessLog{Format: b.oneOf(prefix+"access_log_format", "", names)}
+	pattern := b.text(key)
 	switch a.Format {
 	case "default":
 		a.Format = ""
@@ -139,10 +154,10 @@ func (b *block) accessLog() AccessLog {
 		a.Format = "httpdCombined"
 	case "custom":
 		if pattern == "" {
-			b.problem(b.at("access_log_custom_format"), `missing: access_log_format custom needs a pattern such as %%h %%t "%%r" %%>s %%b`)
+			b.problem(b.at(key), `missing: %saccess_log_format custom needs a pattern such as %%h %%t "%%r" %%>s %%b`, prefix)
 			return a
 		}
-		a.Custom = b.accessPattern(pattern)
+		a.Custom = b.accessPattern(key, pattern)
 	}
 	return a
 }
@@ -154,8 +169,7 @@ var accessVerb = regexp.MustCompile(`%(?:>?s|\{[^}]*\}i|[a-zA-Z%])`)
 // host, and i a header.
 const accessVerbs = "hlutrsbBDTmUqHv"
 
-func (b *block) accessPattern(pattern string) []LogPart {
-	const key = "access_log_custom_format"
+func (b *block) accessPattern(key, pattern string) []LogPart {
 	var parts []LogPart
 	at := 0
 	for _, m := range accessVerb.FindAllStringIndex(pattern, -1) {

@@ -21,7 +21,7 @@ var served = map[string][]level{
 	"telemetry/moesif":        {atService},
 	"telemetry/logging":       {atService},
 	"telemetry/metrics":       {atService},
-	"telemetry/opentelemetry": {atService},
+	"telemetry/opentelemetry": {atService, atEndpoint, atBackend},
 	"proxy":                   {atEndpoint, atBackend},
 	"backend/http":            {atBackend},
 
@@ -32,6 +32,9 @@ var served = map[string][]level{
 
 	"qos/ratelimit/router": {atEndpoint},
 	"qos/ratelimit/proxy":  {atBackend},
+
+	"qos/ratelimit/service": {atService},
+
 	"qos/ratelimit/tiered": {atService, atEndpoint},
 	"qos/circuit-breaker":  {atBackend},
 

@@ -16,8 +16,8 @@ type OpenTelemetry struct {
 	SampleRate                 float64 // from 0 to 1, default 1
 	// SkipPaths are left out; one that ends in / with everything below it. The
 	// reference does not say how KrakenD compares them.
-	SkipPaths       []string
-	Global, Backend Layer
+	SkipPaths              []string
+	Global, Proxy, Backend Layer
 }
 
 // OTLP is a collector that metrics and traces are sent to.
@@ -28,6 +28,7 @@ type OTLP struct {
 	HTTP            bool          // instead of gRPC
 	Metrics, Traces bool          // which of them
 	Every           time.Duration // that metrics are sent, default 30s
+	TLS             *ClientTLS    // nil: none, as KrakenD has it
 }
 
 // Scrape is a listener that Prometheus asks.
@@ -76,12 +77,10 @@ func (b *block) openTelemetry(service string) *OpenTelemetry {
 		}
 		exporters.close(nil)
 	}
-	t.Global, t.Backend = Layer{true, true}, Layer{true, true}
+	t.Global, t.Proxy, t.Backend = Layer{true, true}, Layer{true, true}, Layer{true, true}
 	if layers := b.object("layers"); layers != nil {
 		t.Global = layers.object("global").layer()
-		if proxy := layers.object("proxy"); proxy != nil {
-			proxy.layer() // the pipe of an endpoint tells nothing of its own
-		}
+		t.Proxy = layers.object("proxy").layer()
 		t.Backend = layers.object("backend").backendLayer()
 		layers.close(nil)
 	}
@@ -102,6 +101,10 @@ func (b *block) otlp(every time.Duration) OTLP {
 		Metrics: !b.flag("disable_metrics"),
 		Traces:  !b.flag("disable_traces"),
 		Every:   cmp.Or(b.wholeSeconds("custom_metric_reporting_period"), every),
+	}
+	if t := b.object("tls"); t != nil { // gatemeter's own: with client_tls' keys
+		o.TLS = &ClientTLS{}
+		t.clientTLSInto(o.TLS)
 	}
 	_, err := netip.ParseAddr(o.Host)
 	switch {

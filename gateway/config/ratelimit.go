@@ -13,7 +13,7 @@ import (
 // Limits are what an endpoint, a backend or the whole service has to say about how
 // often it may be called. The zero value limits nothing.
 type Limits struct {
-	Rate    *RateLimit // endpoint: qos/ratelimit/router
+	Rate    *RateLimit // endpoint: qos/ratelimit/router; service: qos/ratelimit/service
 	Tiered  *Tiered    // endpoint and service: qos/ratelimit/tiered
 	Called  Rate       // backend: qos/ratelimit/proxy
 	Breaker *Breaker   // backend: qos/circuit-breaker
@@ -30,8 +30,8 @@ type Rate struct {
 	Capacity  int // at least 1, unless PerSecond is 0
 }
 
-// RateLimit is extra_config."qos/ratelimit/router" (KrakenD v3, 5), and the
-// ratelimit of a tier.
+// RateLimit is extra_config."qos/ratelimit/router" (KrakenD v3, 5), which
+// "qos/ratelimit/service" has the keys of, and the ratelimit of a tier.
 type RateLimit struct {
 	All    Rate // of every call together
 	Client Rate // of each client
@@ -186,6 +186,7 @@ func endpointLimits(extra map[string]*block, e *Endpoint) Limits {
 func serviceLimits(extra map[string]*block) Limits {
 	redis := extra["redis"].redis()
 	return Limits{
+		Rate:       extra["qos/ratelimit/service"].rateLimit(nil),
 		Tiered:     extra["qos/ratelimit/tiered"].tiered(nil),
 		Quota:      extra["governance/quota"].quota(nil, atService),
 		Processors: extra["governance/processors"].processors(redis),

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // routes finds endpoints that can't be told apart: the same method and path, or
 // two names for the parameter at one position. KrakenD ends with a panic there.
@@ -20,7 +23,7 @@ func (b *block) routes(s *Service, where []string) {
 			continue
 		}
 		at := under(where[i], "endpoint")
-		route := e.Method + " " + e.Path
+		route := cmp.Or(e.Method, "any method of") + " " + e.Path
 		if other, ok := taken[route]; ok {
 			b.problem(at, "%s is %s already: remove one of them", route, other)
 			continue

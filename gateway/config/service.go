@@ -73,8 +73,8 @@ type Service struct {
 
 // Endpoint is one path and method of the public API (KrakenD v3, 1.3).
 type Endpoint struct {
-	Path              string // as written, with {parameters}
-	Method            string
+	Path              string   // as written, with {parameters}; a wildcard ends in /* or is CatchAll
+	Method            string   // "" of a CatchAll: any
 	Params            []string // names of the parameters, in order
 	Timeout           time.Duration
 	CacheTTL          time.Duration
@@ -91,6 +91,7 @@ type Endpoint struct {
 	Signer            *Signer        // nil: nothing is signed
 	APIKeys           *KeyAccess     // nil: no key is asked for
 	Basic             *Basic         // nil: no password is asked for
+	Told              *Layer         // what its pipe tells; nil: what OpenTelemetry.Proxy says
 
 	Limits Limits
 
@@ -103,7 +104,7 @@ type Endpoint struct {
 // Backend is one call behind an endpoint (KrakenD v3, 1.4).
 type Backend struct {
 	URLPattern        string
-	Method            string
+	Method            string     // "": the request's
 	Discovery         *Discovery // instead of Hosts; nil: none
 	Hosts             []string   // sanitised: scheme://host[:port], or as written with disable_host_sanitize
 	Encoding          string
@@ -118,6 +119,7 @@ type Backend struct {
 	ErrorDetails      string             // backend/http.return_error_details, the alias
 	ClientCredentials *ClientCredentials // nil: the gateway shows no token
 	Proxy             BackendProxy
+	Told              *Layer // what its calls tell; nil: what OpenTelemetry.Backend says
 
 	Limits Limits
 

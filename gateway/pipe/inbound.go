@@ -81,7 +81,7 @@ func hopByHop(name string) bool {
 
 // call builds what the backend is asked. body is nil when there is none.
 func (in *inbound) call(r *http.Request, values []string, body *upload) backend.Call {
-	c := backend.Call{Values: values, Header: in.header(r), Query: in.query(r)}
+	c := backend.Call{Method: r.Method, Values: values, Header: in.header(r), Query: in.query(r)}
 	if in.claims {
 		c.Value = claimOf(auth.Claims(r.Context()))
 	}

@@ -7,11 +7,12 @@ import (
 )
 
 // Lookup finds the value for a decoded path. Literals win over mixed segments, and
-// these over parameters. Values of parameters are appended to buf, which the
+// these over parameters; wildcards are asked when nothing else matches, the one that
+// says most of the path first. Values of parameters are appended to buf, which the
 // caller may reuse after the request; they are substrings of path.
 func (t *Table[T]) Lookup(method, path string, buf []string) (value T, params Params, ok bool) {
-	if n := t.find(method); n != nil && strings.HasPrefix(path, "/") {
-		if l, values := n.lookup(path[1:], buf); l != nil {
+	if of := t.find(method); of != nil && strings.HasPrefix(path, "/") {
+		if l, values := of.lookup(path[1:], buf); l != nil {
 			return l.value, Params{Names: l.names, Values: values}, true
 		}
 	}
@@ -26,7 +27,7 @@ func (t *Table[T]) Allowed(method, path string) []string {
 		if t.trees[i].method == method || !strings.HasPrefix(path, "/") {
 			continue
 		}
-		if l, _ := t.trees[i].root.lookup(path[1:], nil); l != nil {
+		if l, _ := t.trees[i].lookup(path[1:], nil); l != nil {
 			methods = append(methods, t.trees[i].method)
 		}
 	}
@@ -42,13 +43,13 @@ type Redirects struct {
 // Redirect returns the path that a request for a path without a match should be
 // sent to. It begins with exactly one slash.
 func (t *Table[T]) Redirect(method, p string, o Redirects) (string, bool) {
-	n := t.find(method)
-	if n == nil || p == "/" || !strings.HasPrefix(p, "/") {
+	of := t.find(method)
+	if of == nil || p == "/" || !strings.HasPrefix(p, "/") {
 		return "", false
 	}
 	if o.TrailingSlash {
 		toggled := toggleSlash(p)
-		if l, _ := n.lookup(toggled[1:], nil); l != nil && !strings.HasPrefix(toggled, "//") {
+		if l, _ := of.lookup(toggled[1:], nil); l != nil && !strings.HasPrefix(toggled, "//") {
 			return toggled, true
 		}
 	}
@@ -57,7 +58,13 @@ func (t *Table[T]) Redirect(method, p string, o Redirects) (string, bool) {
 	}
 	clean := Clean(p)
 	for _, candidate := range []string{clean, toggleSlash(clean)} {
-		if fixed, ok := n.fold(candidate[1:], ""); ok && fixed != p {
+		if fixed, ok := of.root.fold(candidate[1:], "", false); ok && fixed != p {
+			return fixed, true
+		}
+		if of.wild == nil {
+			continue
+		}
+		if fixed, ok := of.wild.fold(candidate[1:], "", true); ok && fixed != p {
 			return fixed, true
 		}
 	}
@@ -80,13 +87,21 @@ func toggleSlash(p string) string {
 	return p + "/"
 }
 
-func (t *Table[T]) find(method string) *node[T] {
+func (t *Table[T]) find(method string) *tree[T] {
 	for i := range t.trees {
 		if t.trees[i].method == method {
-			return t.trees[i].root
+			return &t.trees[i]
 		}
 	}
 	return nil
+}
+
+// lookup is Lookup for rest, the path without the slash in front.
+func (t *tree[T]) lookup(rest string, values []string) (*leaf[T], []string) {
+	if l, v := t.root.lookup(rest, values); l != nil || t.wild == nil {
+		return l, v
+	}
+	return t.wild.within(rest, values)
 }
 
 // lookup walks rest, the path without the slash in front. How deep it goes is
@@ -121,17 +136,56 @@ func (n *node[T]) after(rest string, more bool, values []string) (*leaf[T], []st
 	return n.leaf, values
 }
 
+// within finds the deepest wildcard that rest stands behind.
+func (n *node[T]) within(rest string, values []string) (*leaf[T], []string) {
+	text, after, more := strings.Cut(rest, "/")
+	if more {
+		if next := n.static[text]; next != nil {
+			if l, v := next.within(after, values); l != nil {
+				return l, v
+			}
+		}
+		for i := range n.mixed {
+			b := &n.mixed[i]
+			v, ok := b.segment.match(text, values, equal)
+			if !ok {
+				continue
+			}
+			if l, v := b.next.within(after, v); l != nil {
+				return l, v
+			}
+		}
+		if n.param != nil && text != "" {
+			if l, v := n.param.next.within(after, append(values, text)); l != nil {
+				return l, v
+			}
+		}
+	}
+	if n.leaf == nil {
+		return nil, nil
+	}
+	return n.leaf, append(values, rest)
+}
+
 func equal(a, b string) bool { return a == b }
 
 // fold finds rest with literals matched in any case, and returns the path as it is
-// registered, parameters as they came.
-func (n *node[T]) fold(rest, done string) (string, bool) {
+// registered, parameters and what a wildcard matches as they came. wild says that n
+// is of wildcards.
+func (n *node[T]) fold(rest, done string, wild bool) (string, bool) {
+	if fixed, ok := n.foldBelow(rest, done, wild); ok {
+		return fixed, true
+	}
+	return done + "/" + rest, wild && n.leaf != nil
+}
+
+func (n *node[T]) foldBelow(rest, done string, wild bool) (string, bool) {
 	text, rest, more := strings.Cut(rest, "/")
 	onward := func(next *node[T], text string) (string, bool) {
 		if more {
-			return next.fold(rest, done+"/"+text)
+			return next.fold(rest, done+"/"+text, wild)
 		}
-		return done + "/" + text, next.leaf != nil
+		return done + "/" + text, !wild && next.leaf != nil
 	}
 	if next := n.static[text]; next != nil {
 		if fixed, ok := onward(next, text); ok {

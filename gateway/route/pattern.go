@@ -12,9 +12,14 @@ import (
 // or, in a loose pattern, literals and parameters mixed.
 type Pattern struct {
 	Text     string   // with one leading slash
-	Names    []string // of the parameters, in order
+	Names    []string // of the parameters, in order; the last one is Rest in a wildcard
 	segments []segment
+	wildcard bool // ends in /*: the segments are those before it
 }
+
+// Rest is the name of the parameter that holds what a wildcard matches: all that
+// follows the slash before it, with slashes in it, and perhaps nothing.
+const Rest = "*"
 
 // segment holds literals and parameters alternating: literal, parameter, literal, …
 // so that len(literals) = len(names)+1.
@@ -24,10 +29,16 @@ type segment struct {
 }
 
 // Parse reads a path. A {name} counts as a parameter when it fills a whole segment,
-// or, when loose (disable_rest), anywhere; otherwise it stays literal text.
+// or, when loose (disable_rest), anywhere; otherwise it stays literal text. A last
+// segment that is * makes it a wildcard: /foo/* matches /foo/, /foo/a and /foo/a/b.
 func Parse(path string, loose bool) (Pattern, error) {
 	p := Pattern{Text: "/" + strings.TrimLeft(path, "/")}
-	for text := range strings.SplitSeq(p.Text[1:], "/") {
+	before, wildcard := strings.CutSuffix(p.Text, "/"+Rest)
+	p.wildcard = wildcard
+	for text := range strings.SplitSeq(strings.TrimPrefix(before, "/"), "/") {
+		if p.wildcard && before == "" {
+			break // of /* nothing stands before it
+		}
 		s, err := parseSegment(text, loose)
 		if err != nil {
 			return Pattern{}, fmt.Errorf("path %q: %w", path, err)
@@ -41,6 +52,9 @@ func Parse(path string, loose bool) (Pattern, error) {
 				return Pattern{}, fmt.Errorf("path %q: parameter {%s} stands there twice", path, name)
 			}
 		}
+	}
+	if p.wildcard {
+		p.Names = append(p.Names, Rest)
 	}
 	return p, nil
 }

@@ -15,6 +15,8 @@ type Table[T any] struct {
 type tree[T any] struct {
 	method string
 	root   *node[T]
+	// wild has what stands before the stars of wildcards; nil: there are none.
+	wild *node[T]
 }
 
 // node is a place in the tree after some segments. A path that ends in a slash has
@@ -54,7 +56,7 @@ func (p Params) Get(name string) string {
 // Add registers value. The error names what it collides with: the same method and
 // path, or another name for a parameter at the same place.
 func (t *Table[T]) Add(method string, p Pattern, value T) error {
-	n := t.root(method)
+	n := t.root(method, p.wildcard)
 	for i := range p.segments {
 		next, err := n.child(&p.segments[i])
 		if err != nil {
@@ -69,14 +71,19 @@ func (t *Table[T]) Add(method string, p Pattern, value T) error {
 	return nil
 }
 
-func (t *Table[T]) root(method string) *node[T] {
-	for i := range t.trees {
-		if t.trees[i].method == method {
-			return t.trees[i].root
-		}
+func (t *Table[T]) root(method string, wildcard bool) *node[T] {
+	of := t.find(method)
+	if of == nil {
+		t.trees = append(t.trees, tree[T]{method: method, root: &node[T]{}})
+		of = &t.trees[len(t.trees)-1]
 	}
-	t.trees = append(t.trees, tree[T]{method: method, root: &node[T]{}})
-	return t.trees[len(t.trees)-1].root
+	if !wildcard {
+		return of.root
+	}
+	if of.wild == nil {
+		of.wild = &node[T]{}
+	}
+	return of.wild
 }
 
 func (n *node[T]) child(s *segment) (*node[T], error) {

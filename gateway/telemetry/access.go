@@ -14,16 +14,32 @@ import (
 // maxAccess bounds the lines that wait to be written.
 const maxAccess = 10_000
 
-// Line is one request in the access log.
+// Line is one request in the access log, or one call in that of backends.
 type Line struct {
 	Time     time.Time // when it ended
 	Method   string
 	Path     string // decoded
 	Client   string // IP address
-	Status   int
-	Bytes    int64 // of the answer's body
+	Backend  string // scheme://host[:port] of a call to a backend; "": a request to the gateway
+	Failed   string // why there is no answer, in one word; "": there is one
+	Status   int    // 0 without an answer
+	Bytes    int64  // of the answer's body
 	Duration time.Duration
 	text     []byte // the whole line, where a format wants one; nil otherwise
+}
+
+func (l *Line) what() string {
+	if l.Backend != "" {
+		return "backend call"
+	}
+	return "request"
+}
+
+func (l *Line) whose() slog.Attr {
+	if l.Backend != "" {
+		return slog.String("backend", l.Backend)
+	}
+	return slog.String("client", l.Client)
 }
 
 // began is when the request did.
@@ -124,15 +140,18 @@ func (a *Access) write(lines []Line) {
 	}
 	for i := range lines {
 		l := &lines[i]
-		r := slog.NewRecord(l.Time, slog.LevelInfo, "request", 0)
+		r := slog.NewRecord(l.Time, slog.LevelInfo, l.what(), 0)
 		r.AddAttrs(
 			slog.Int("status", l.Status),
 			slog.String("method", l.Method),
 			slog.String("path", l.Path),
 			slog.Duration("duration", l.Duration),
 			slog.Int64("bytes", l.Bytes),
-			slog.String("client", l.Client),
+			l.whose(),
 		)
+		if l.Failed != "" {
+			r.AddAttrs(slog.String("failed", l.Failed))
+		}
 		_ = a.logger.Handler().Handle(context.Background(), r) // there is no other place to tell
 	}
 }

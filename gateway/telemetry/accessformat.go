@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -47,14 +48,18 @@ func (p pattern) append(line []byte, r *http.Request, l *Line) []byte {
 		case "":
 			line = append(line, part.Text...)
 		case "h":
-			line = append(line, l.Client...)
+			line = append(line, cmp.Or(l.Client, r.URL.Host)...)
 		case "l", "u":
 			line = append(line, '-')
 		case "t":
 			line = l.began().AppendFormat(line, "[02/Jan/2006:15:04:05 -0700]")
 		case "r":
-			line = appendEscaped(line, r.Method+" "+r.URL.EscapedPath()+" "+r.Proto)
+			line = appendEscaped(line, r.Method+" "+l.Backend+r.URL.EscapedPath()+" "+r.Proto)
 		case "s":
+			if l.Status == 0 {
+				line = append(line, '-')
+				continue
+			}
 			line = strconv.AppendInt(line, int64(l.Status), 10)
 		case "b":
 			if l.Bytes == 0 {
@@ -79,7 +84,7 @@ func (p pattern) append(line []byte, r *http.Request, l *Line) []byte {
 		case "H":
 			line = append(line, r.Proto...)
 		case "v":
-			line = appendEscaped(line, r.Host)
+			line = appendEscaped(line, cmp.Or(r.Host, r.URL.Host))
 		case "i":
 			line = appendEscaped(line, orDash(r.Header.Get(part.Layout)))
 		}
@@ -120,7 +125,8 @@ func appendEscaped(line []byte, text string) []byte {
 func appendAccessJSON(line []byte, r *http.Request, l *Line) []byte {
 	text, err := json.Marshal(struct {
 		Time       time.Time `json:"time"`
-		Client     string    `json:"client"`
+		Client     string    `json:"client,omitempty"`
+		Backend    string    `json:"backend,omitempty"`
 		Method     string    `json:"method"`
 		Host       string    `json:"host"`
 		Path       string    `json:"path"`
@@ -128,11 +134,12 @@ func appendAccessJSON(line []byte, r *http.Request, l *Line) []byte {
 		Status     int       `json:"status"`
 		Bytes      int64     `json:"bytes"`
 		DurationMS float64   `json:"duration_ms"`
+		Failed     string    `json:"failed,omitempty"`
 		Referer    string    `json:"referer,omitempty"`
 		UserAgent  string    `json:"user_agent,omitempty"`
 	}{
-		l.began().UTC(), l.Client, cut(r.Method), cut(r.Host), cut(l.Path), r.Proto, l.Status, l.Bytes,
-		float64(l.Duration.Microseconds()) / 1000, cut(r.Referer()), cut(r.UserAgent()),
+		l.began().UTC(), l.Client, l.Backend, cut(r.Method), cut(cmp.Or(r.Host, r.URL.Host)), cut(l.Path), r.Proto, l.Status, l.Bytes,
+		float64(l.Duration.Microseconds()) / 1000, l.Failed, cut(r.Referer()), cut(r.UserAgent()),
 	})
 	if err != nil { // there is nothing in it that can't be written
 		return line

@@ -16,22 +16,25 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/gatemeter/gatemeter/gateway/config"
 )
 
 // Calls tells of the calls that next makes, and hands the trace on to whom they go
 // to, whatever input_headers says. It belongs directly around the connections: an
-// answer out of a cache is no call, and each redirect is one. t may be nil, which
-// gives next.
-func (t *Telemetry) Calls(next http.RoundTripper) http.RoundTripper {
+// answer out of a cache is no call, and each redirect is one. told is what the backend
+// says itself; nil: nothing. t may be nil, which gives next.
+func (t *Telemetry) Calls(told *config.Layer, next http.RoundTripper) http.RoundTripper {
 	if t == nil {
 		return next
 	}
-	return &calls{t, next}
+	return &calls{t, t.layer(told, t.backend), next}
 }
 
 type calls struct {
 	*Telemetry
-	next http.RoundTripper
+	tells config.Layer
+	next  http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper. A call ends when its answer begins; the
@@ -46,8 +49,8 @@ func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 		about = append(about, semconv.ServerPort(port))
 	}
 	ctx, span := r.Context(), trace.Span(nil)
-	if c.callSpans != nil {
-		ctx, span = c.callSpans.Start(ctx, spanName(r.Method, ""), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(about...))
+	if c.tells.Traces {
+		ctx, span = c.spans.Start(ctx, spanName(r.Method, ""), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(about...))
 	}
 	resp, err := c.next.RoundTrip(handOn(ctx, r))
 	told := len(about)
@@ -67,7 +70,7 @@ func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		span.End()
 	}
-	if c.callTimes != nil {
+	if c.tells.Metrics {
 		c.callTimes.Record(ctx, seconds(began), metric.WithAttributeSet(attribute.NewSet(about...)))
 	}
 	return resp, err

@@ -8,6 +8,7 @@ package otel
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,8 +31,10 @@ import (
 // use, and a request never waits for a collector: what the queues have no room for
 // is dropped.
 type Telemetry struct {
-	requestSpans, callSpans trace.Tracer            // nil: none
-	requestTimes, callTimes metric.Float64Histogram // nil: none
+	spans                              trace.Tracer            // nil: nobody asks for spans
+	requestTimes, pipeTimes, callTimes metric.Float64Histogram // nil: nobody asks for metrics
+
+	global, proxy, backend config.Layer // what each layer tells, unless an endpoint says otherwise
 
 	skipPaths []string
 	scrapes   []http.Handler
@@ -51,11 +54,11 @@ const (
 // buckets are those that the conventions advise, in seconds.
 var buckets = metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10)
 
-// New begins to tell what c says. It connects to nobody yet. The error begins with
-// the key that can't be used.
-func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error) {
+// New begins to tell what c says. It connects to nobody yet. secure makes TLS out of
+// what a collector's tls says. The error begins with the key that can't be used.
+func New(c *config.OpenTelemetry, secure func(*config.ClientTLS) (*tls.Config, error), logger *slog.Logger) (_ *Telemetry, err error) {
 	sending, stop := context.WithCancel(context.Background())
-	t := &Telemetry{skipPaths: c.SkipPaths, stop: stop}
+	t := &Telemetry{skipPaths: c.SkipPaths, stop: stop, global: c.Global, proxy: c.Proxy, backend: c.Backend}
 	defer func() {
 		if err != nil {
 			t.Close(sending)
@@ -70,17 +73,23 @@ func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error)
 	traced, measured := false, false
 	for i := range c.OTLP {
 		o := &c.OTLP[i]
-		client, clean := newClient(o)
+		var safe *tls.Config
+		if o.TLS != nil {
+			if safe, err = secure(o.TLS); err != nil {
+				return nil, fmt.Errorf("exporters.otlp[%d].tls: %w", i, err)
+			}
+		}
+		w, clean := newWay(o, safe)
 		t.clean = append(t.clean, clean)
 		if o.Traces {
-			e, err := newSpans(o, client, newOutlet(sending, o, "traces", logger))
+			e, err := newSpans(o, w, newOutlet(sending, o, "traces", logger))
 			if err != nil {
 				return nil, fmt.Errorf("exporters.otlp[%d]: %w", i, err)
 			}
 			spans, traced = append(spans, sdktrace.WithBatcher(e)), true
 		}
 		if o.Metrics {
-			e, err := newTimes(o, client, newOutlet(sending, o, "metrics", logger))
+			e, err := newTimes(o, w, newOutlet(sending, o, "metrics", logger))
 			if err != nil {
 				return nil, fmt.Errorf("exporters.otlp[%d]: %w", i, err)
 			}
@@ -96,36 +105,40 @@ func New(c *config.OpenTelemetry, logger *slog.Logger) (_ *Telemetry, err error)
 		t.scrapes = append(t.scrapes, handler)
 	}
 	if traced {
-		t.trace(c, sdktrace.NewTracerProvider(spans...))
+		p := sdktrace.NewTracerProvider(spans...)
+		t.spans, t.flush = p.Tracer(scope), append(t.flush, p.Shutdown)
 	}
 	if measured {
-		err = t.measure(c, sdkmetric.NewMeterProvider(times...))
+		err = t.measure(sdkmetric.NewMeterProvider(times...))
 	}
 	return t, err
 }
 
-func (t *Telemetry) trace(c *config.OpenTelemetry, p *sdktrace.TracerProvider) {
-	t.flush = append(t.flush, p.Shutdown)
-	if c.Global.Traces {
-		t.requestSpans = p.Tracer(scope)
-	}
-	if c.Backend.Traces {
-		t.callSpans = p.Tracer(scope)
-	}
-}
-
-func (t *Telemetry) measure(c *config.OpenTelemetry, p *sdkmetric.MeterProvider) (err error) {
+func (t *Telemetry) measure(p *sdkmetric.MeterProvider) (err error) {
 	t.flush = append(t.flush, p.Shutdown)
 	meter := p.Meter(scope)
-	if c.Global.Metrics {
-		t.requestTimes, err = meter.Float64Histogram("http.server.request.duration",
-			metric.WithUnit("s"), metric.WithDescription("Duration of HTTP server requests."), buckets)
+	for _, h := range []struct {
+		to          *metric.Float64Histogram
+		name, about string
+	}{
+		{&t.requestTimes, "http.server.request.duration", "Duration of HTTP server requests."},
+		{&t.pipeTimes, "krakend.proxy.duration", "Duration of endpoints' pipes."},
+		{&t.callTimes, "http.client.request.duration", "Duration of HTTP client requests."},
+	} {
+		if *h.to, err = meter.Float64Histogram(h.name, metric.WithUnit("s"), metric.WithDescription(h.about), buckets); err != nil {
+			return err
+		}
 	}
-	if c.Backend.Metrics && err == nil {
-		t.callTimes, err = meter.Float64Histogram("http.client.request.duration",
-			metric.WithUnit("s"), metric.WithDescription("Duration of HTTP client requests."), buckets)
+	return nil
+}
+
+// layer is what told says or, where it is nil, the service; without what nobody asks
+// for.
+func (t *Telemetry) layer(told *config.Layer, service config.Layer) config.Layer {
+	if told != nil {
+		service = *told
 	}
-	return err
+	return config.Layer{Traces: service.Traces && t.spans != nil, Metrics: service.Metrics && t.requestTimes != nil}
 }
 
 // resourceOf says who tells. Each Telemetry is an instance of its own, since its

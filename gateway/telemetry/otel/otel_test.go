@@ -56,7 +56,7 @@ func TestSilentCollectorHoldsUpNobody(t *testing.T) {
 			telemetry, err := New(&config.OpenTelemetry{
 				Name: "shop", SampleRate: 1, Global: config.Layer{Metrics: true, Traces: true},
 				OTLP: []config.OTLP{{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, HTTP: overHTTP, Traces: true, Metrics: true, Every: time.Hour}},
-			}, slog.New(slog.DiscardHandler))
+			}, nil, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestPathsAreSkippedWithWhatIsBelowASlash(t *testing.T) {
 
 func TestNobodyToTellLeavesTheTransportAlone(t *testing.T) {
 	var nobody *Telemetry
-	if got := nobody.Calls(http.DefaultTransport); got != http.DefaultTransport {
+	if got := nobody.Calls(nil, http.DefaultTransport); got != http.DefaultTransport {
 		t.Errorf("got %v", got)
 	}
 	nobody.Close(t.Context())

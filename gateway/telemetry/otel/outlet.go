@@ -2,6 +2,7 @@ package otel
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc/credentials"
 
 	"github.com/gatemeter/gatemeter/gateway/config"
 )
@@ -87,35 +89,55 @@ func (e timeOutlet) Export(ctx context.Context, data *metricdata.ResourceMetrics
 	return nil
 }
 
-// newClient makes what speaks HTTP to a collector, nil for one of gRPC.
-func newClient(o *config.OTLP) (c *http.Client, clean func()) {
-	if !o.HTTP {
-		return nil, func() {}
-	}
-	t := &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: 90 * time.Second, Proxy: http.ProxyFromEnvironment}
-	return &http.Client{Transport: t, Timeout: sendTimeout}, t.CloseIdleConnections
+// way is how a collector is spoken with.
+type way struct {
+	client *http.Client // nil: by gRPC
+	tls    *tls.Config  // nil: in clear, as KrakenD does
 }
 
-// newSpans sends spans without TLS, as KrakenD does.
-func newSpans(o *config.OTLP, client *http.Client, to *outlet) (sdktrace.SpanExporter, error) {
+func newWay(o *config.OTLP, secure *tls.Config) (w way, clean func()) {
+	if !o.HTTP {
+		return way{tls: secure}, func() {}
+	}
+	t := &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: 90 * time.Second, Proxy: http.ProxyFromEnvironment, TLSClientConfig: secure}
+	return way{&http.Client{Transport: t, Timeout: sendTimeout}, secure}, t.CloseIdleConnections
+}
+
+func newSpans(o *config.OTLP, w way, to *outlet) (sdktrace.SpanExporter, error) {
 	var e sdktrace.SpanExporter
 	var err error
 	if o.HTTP {
-		e, err = otlptracehttp.New(to.sending, otlptracehttp.WithEndpoint(address(o)), otlptracehttp.WithInsecure(), otlptracehttp.WithHTTPClient(client))
+		options := []otlptracehttp.Option{otlptracehttp.WithEndpoint(address(o)), otlptracehttp.WithHTTPClient(w.client)}
+		if w.tls == nil {
+			options = append(options, otlptracehttp.WithInsecure())
+		}
+		e, err = otlptracehttp.New(to.sending, options...)
 	} else {
-		e, err = otlptracegrpc.New(to.sending, otlptracegrpc.WithEndpoint(address(o)), otlptracegrpc.WithInsecure(), otlptracegrpc.WithTimeout(sendTimeout))
+		options := []otlptracegrpc.Option{otlptracegrpc.WithEndpoint(address(o)), otlptracegrpc.WithTimeout(sendTimeout), otlptracegrpc.WithInsecure()}
+		if w.tls != nil {
+			options[2] = otlptracegrpc.WithTLSCredentials(credentials.NewTLS(w.tls))
+		}
+		e, err = otlptracegrpc.New(to.sending, options...)
 	}
 	return spanOutlet{e, to}, err
 }
 
 // newTimes is newSpans for metrics.
-func newTimes(o *config.OTLP, client *http.Client, to *outlet) (sdkmetric.Exporter, error) {
+func newTimes(o *config.OTLP, w way, to *outlet) (sdkmetric.Exporter, error) {
 	var e sdkmetric.Exporter
 	var err error
 	if o.HTTP {
-		e, err = otlpmetrichttp.New(to.sending, otlpmetrichttp.WithEndpoint(address(o)), otlpmetrichttp.WithInsecure(), otlpmetrichttp.WithHTTPClient(client))
+		options := []otlpmetrichttp.Option{otlpmetrichttp.WithEndpoint(address(o)), otlpmetrichttp.WithHTTPClient(w.client)}
+		if w.tls == nil {
+			options = append(options, otlpmetrichttp.WithInsecure())
+		}
+		e, err = otlpmetrichttp.New(to.sending, options...)
 	} else {
-		e, err = otlpmetricgrpc.New(to.sending, otlpmetricgrpc.WithEndpoint(address(o)), otlpmetricgrpc.WithInsecure(), otlpmetricgrpc.WithTimeout(sendTimeout))
+		options := []otlpmetricgrpc.Option{otlpmetricgrpc.WithEndpoint(address(o)), otlpmetricgrpc.WithTimeout(sendTimeout), otlpmetricgrpc.WithInsecure()}
+		if w.tls != nil {
+			options[2] = otlpmetricgrpc.WithTLSCredentials(credentials.NewTLS(w.tls))
+		}
+		e, err = otlpmetricgrpc.New(to.sending, options...)
 	}
 	return timeOutlet{e, to}, err
 }

@@ -43,8 +43,8 @@ func (t *Telemetry) Begin(r *http.Request) *http.Request {
 	}
 	q := &request{began: time.Now()}
 	ctx := traceContext.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	if t.requestSpans != nil {
-		ctx, q.span = t.requestSpans.Start(ctx, spanName(r.Method, ""), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+	if t.global.Traces && t.spans != nil {
+		ctx, q.span = t.spans.Start(ctx, spanName(r.Method, ""), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			methodOf(r.Method), semconv.URLScheme(scheme(r)),
 			semconv.NetworkProtocolVersion(strings.TrimSuffix(strings.TrimPrefix(r.Proto, "HTTP/"), ".0"))))
 	}
@@ -89,7 +89,7 @@ func (t *Telemetry) End(r *http.Request, status int, cut bool) {
 		}
 		q.span.End()
 	}
-	if t.requestTimes != nil {
+	if t.global.Metrics && t.requestTimes != nil {
 		set := attribute.NewSet(append(about, methodOf(r.Method), semconv.URLScheme(scheme(r)))...)
 		t.requestTimes.Record(r.Context(), seconds(q.began), metric.WithAttributeSet(set))
 	}
