@@ -67,9 +67,9 @@ func TestPrometheusTellsAboutTheProcessWhereAsked(t *testing.T) {
 
 func TestACollectorIsToldWhatItsSwitchesLeave(t *testing.T) {
 	for more, want := range map[string][2]int{ // spans, metrics
-		"":                          {2, 1},
+		"":                          {3, 1}, // the request, the pipe, the backend's call
 		`, "disable_traces": true`:  {0, 1},
-		`, "disable_metrics": true`: {2, 0},
+		`, "disable_metrics": true`: {3, 0},
 		`, "disable_traces": true, "disable_metrics": true`: {0, 0},
 	} {
 		c := toldByHTTP(t)

@@ -22,7 +22,7 @@ func TestOpenTelemetryIsReadAsItIsWritten(t *testing.T) {
 		OTLP: []OTLP{
 			{
 				Name: "grpc", Host: "collector.internal", Port: 4317, Metrics: true, Traces: true, Every: 10 * time.Second,
-				TLS: &ClientTLS{CACerts: []string{"ca.pem"}},
+				TLS: &ClientTLS{CACerts: []string{"ca.pem"}, MinVersion: "TLS12", MaxVersion: "TLS13"},
 			},
 			{Name: "http", Host: "::1", Port: 4318, HTTP: true, Traces: true, Every: 5 * time.Second},
 		},
