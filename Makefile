@@ -86,10 +86,14 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	    done; done); done
 
 .PHONY: soak
-soak: build ## long seeded runs for SOAK (30m): the platform killed under load; a bad link; every property with more seeds
+soak: build soak-gateway ## long seeded runs for SOAK (30m): the gateway at full speed; the platform killed under load; a bad link; every property with more seeds
 	go test -tags soak ./test -run TestSoak -timeout 0 -v -soak $(SOAK)
 	cd moesif && go test $(PROPERTIES_LIGHT) -timeout 0 -rapid.checks $(CHECKS)
 	go test $(PROPERTIES) -timeout 0 -rapid.checks $(CHECKS)
+
+.PHONY: soak-gateway
+soak-gateway: ## of these, the gateway alone: every kind of endpoint at full speed for SOAK (30m), reloads, bad backends, a moody collector
+	go test ./test -run TestGatewayGoesOn -timeout 0 -v -gateway-soak $(SOAK)
 
 .PHONY: generate
 generate: web/node_modules/.package-lock.json ## write the OpenAPI file and the console's types from the Go types
