@@ -21,6 +21,9 @@ type Transport struct {
 	general *http.Transport  // all else
 }
 
+// maxHeader bounds, in bytes, the headers of an answer, as http1 does: 1 MiB.
+const maxHeader = 1 << 20
+
 // NewTransport builds the one transport that every backend of s shares, from the
 // transport keys of the service (KrakenD v3, 1.2); max_idle_connections bounds those
 // with TLS, or a proxy, and the plain ones each. The error names the key of a file
@@ -59,6 +62,8 @@ func NewTransport(s *config.Service) (*Transport, error) {
 			ExpectContinueTimeout: s.ExpectContinueTimeout,
 			DisableKeepAlives:     s.DisableKeepAlives,
 			DisableCompression:    s.DisableCompression,
+
+			MaxResponseHeaderBytes: maxHeader,
 		},
 	}, nil
 }
