@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -74,6 +75,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if proxy, err := t.general.Proxy(r); proxy == nil && err == nil {
 			return t.plain.RoundTrip(r)
 		}
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		// It waits for who reads the body even when the context has ended.
+		stop := context.AfterFunc(r.Context(), func() { _ = r.Body.Close() }) // whose end is not our business
+		defer stop()
 	}
 	return t.general.RoundTrip(r)
 }
