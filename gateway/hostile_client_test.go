@@ -101,3 +101,12 @@ func TestClientsThatNeverFinishABodyThatIsTooLongAreCut(t *testing.T) {
 		t.Errorf("got %v, ended: %v", got, ends)
 	}
 }
+
+func TestPreflightsThatNeverFinishTheirBodiesAreCut(t *testing.T) {
+	g := runFile(t, "http://127.0.0.1:1", `{"version": 3, "host": ["HOST"], "timeout": "100ms", "extra_config": {"security/cors": {"allow_origins": ["*"]}},
+		"endpoints": [{"endpoint": "/a", "backend": [{"url_pattern": "/"}]}]}`)
+	text := "OPTIONS /a HTTP/1.1\r\nHost: a\r\nOrigin: https://shop.example\r\nAccess-Control-Request-Method: GET\r\nContent-Length: 100\r\n\r\nx"
+	if got, ends := stalled(t, g, text); got == nil || got.StatusCode != 204 || !ends {
+		t.Errorf("got %v, ended: %v", got, ends)
+	}
+}
