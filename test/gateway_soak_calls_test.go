@@ -197,8 +197,9 @@ func (s *soaker) call(ctx context.Context, c *soakCall, r *rand.Rand) {
 		answer, err = io.ReadAll(resp.Body)
 		resp.Body.Close()
 	}
+	_, leaves := ctx.Deadline()
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, leaves && errors.Is(err, context.DeadlineExceeded): // a dialer's clock may be ahead of ctx's
 		s.canceled.Add(1)
 		return
 	case !c.apart:
