@@ -28,15 +28,19 @@ run: build ## build everything and start the demo: platform, gateway, upstream, 
 build: need-build web/site/console/index.html ## build bin/gatemeter, console included
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gatemeter ./cmd/gatemeter
 
+.PHONY: gateway
+gateway: ## build bin/gatemeter-gateway, the gateway alone: static, without cgo
+	CGO_ENABLED=0 go build -tags gateway -trimpath -ldflags '$(LDFLAGS)' -o bin/gatemeter-gateway ./cmd/gatemeter
+
 .PHONY: plugin
 plugin: need-build ## build bin/gatemeter-krakend.so, for a KrakenD CE 2.x that was built with this very Go
 	cd plugin/krakend && CGO_ENABLED=1 go build -buildmode=plugin -ldflags '-X main.version=$(VERSION)' -o ../../bin/gatemeter-krakend.so .
 
 .PHONY: packages
-packages: build ## build a .deb and a .rpm of the whole program into bin/
+packages: build gateway ## build .deb and .rpm of the whole program, and of the gateway alone, into bin/
 	@case "$(VERSION)" in v[0-9]*) version=$(VERSION) ;; *) version=0.0.0+$(VERSION) ;; esac; \
-	for kind in deb rpm; do \
-	  GOARCH=$$(go env GOARCH) VERSION=$$version go run $(PACKAGER) package -f deploy/packages/nfpm.yaml -p $$kind -t bin/; done
+	for kind in deb rpm; do for spec in nfpm nfpm-gateway; do \
+	  GOARCH=$$(go env GOARCH) VERSION=$$version go run $(PACKAGER) package -f deploy/packages/$$spec.yaml -p $$kind -t bin/; done; done
 
 .PHONY: test
 test: need-test build test-web test-go test-console ## every test: Go with the race detector, web, browser
@@ -82,10 +86,14 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	    done; done); done
 
 .PHONY: soak
-soak: build ## long seeded runs for SOAK (30m): the platform killed under load; a bad link; every property with more seeds
+soak: build soak-gateway ## long seeded runs for SOAK (30m): the gateway at full speed; the platform killed under load; a bad link; every property with more seeds
 	go test -tags soak ./test -run TestSoak -timeout 0 -v -soak $(SOAK)
 	cd moesif && go test $(PROPERTIES_LIGHT) -timeout 0 -rapid.checks $(CHECKS)
 	go test $(PROPERTIES) -timeout 0 -rapid.checks $(CHECKS)
+
+.PHONY: soak-gateway
+soak-gateway: ## of these, the gateway alone: every kind of endpoint at full speed for SOAK (30m), reloads, bad backends, a moody collector
+	go test ./test -run TestGatewayGoesOn -timeout 0 -v -gateway-soak $(SOAK)
 
 .PHONY: generate
 generate: web/node_modules/.package-lock.json ## write the OpenAPI file and the console's types from the Go types

@@ -19,6 +19,8 @@ type answer struct {
 	began  time.Time // zero: nobody wants to know
 	counts *telemetry.Route
 	values [6]string
+
+	hurried bool // the client has bodyPatience for its body
 }
 
 // Unwrap gives the writer around to http.ResponseController.

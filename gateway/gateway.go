@@ -138,7 +138,7 @@ func New(s *config.Service, o Options) (made *Gateway, err error) {
 	}
 	g.handler = h
 	if s.CORS != nil {
-		g.handler = security.CORS(s.CORS, h, g.logger)
+		g.handler = h.hurried(security.CORS(s.CORS, h, g.logger))
 	}
 	if s.Moesif != nil {
 		g.reporting = masked(*s.Moesif, s)

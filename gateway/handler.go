@@ -35,6 +35,7 @@ type handler struct {
 	govern func(http.ResponseWriter, *http.Request) bool
 	// tellParams: an expression may look at the route's parameters.
 	tellParams bool
+	patience   time.Duration // see bodyPatience
 	access     *telemetry.Access
 	metrics    *telemetry.Metrics
 	telemetry  *otel.Telemetry // nil: no collector is told anything
@@ -69,6 +70,7 @@ func newHandler(g *Gateway, o *pipe.Options) (*handler, error) {
 		unmatchedLimits: g.limits.unmatched,
 
 		telemetry: g.telemetry,
+		patience:  bodyPatience(s),
 	}
 	if h.metrics != nil {
 		h.unmatched = h.metrics.Route("", "")
@@ -143,6 +145,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = h.telemetry.Begin(r)
 	}
 	defer h.end(a, r)
+	h.hurry(a, r)
 	h.serve(a, r)
 }
 
@@ -203,6 +206,7 @@ func (h *handler) serve(a *answer, r *http.Request) {
 	if r, ok = admit(e.guards.check, a, r, params.Values); !ok {
 		return
 	}
+	a.calm()
 	e.pipe.Serve(a, r, params.Values)
 }
 
@@ -223,6 +227,15 @@ func (h *handler) first(a *answer, r *http.Request, e *endpoint, values []string
 // governed reports whether rules let the request go on. They see the path that was
 // matched, so that nobody passes them by with another spelling of it.
 func (h *handler) governed(a *answer, r *http.Request, path string) bool {
+	var began time.Time
+	if a.hurried {
+		h.hurry(a, r)
+		began = time.Now()
+	}
+	return h.ruled(a, r, path) && !h.slow(a, r, began)
+}
+
+func (h *handler) ruled(a *answer, r *http.Request, path string) bool {
 	if path == r.URL.Path {
 		return h.govern(a, r)
 	}

@@ -99,21 +99,26 @@ func TestComposeFileIsOneThatRuns(t *testing.T) {
 }
 
 func TestPackagesHoldFilesThatExist(t *testing.T) {
-	var spec struct {
-		Contents []struct{ Src, Dst string }
-	}
-	if err := yaml.Unmarshal([]byte(readDeploy(t, "packages/nfpm.yaml")), &spec); err != nil {
-		t.Fatal(err)
-	}
-	if len(spec.Contents) < 5 {
-		t.Fatalf("only %d files are packed", len(spec.Contents))
-	}
-	for _, c := range spec.Contents {
-		if c.Src == "bin/gatemeter" { // is built first
-			continue
+	for name, other := range map[string]string{"gatemeter": "gatemeter-gateway", "gatemeter-gateway": "gatemeter"} {
+		var spec struct {
+			Name      string
+			Conflicts []string // both have /usr/bin/gatemeter
+			Contents  []struct{ Src, Dst string }
 		}
-		if _, err := os.Stat(filepath.Join("..", c.Src)); err != nil {
-			t.Error(err)
+		file := "packages/nfpm" + strings.TrimPrefix(name, "gatemeter") + ".yaml"
+		if err := yaml.Unmarshal([]byte(readDeploy(t, file)), &spec); err != nil {
+			t.Fatal(err)
+		}
+		if spec.Name != name || !slices.Equal(spec.Conflicts, []string{other}) || len(spec.Contents) < 5 {
+			t.Fatalf("%s: got %+v", file, spec)
+		}
+		for _, c := range spec.Contents {
+			if c.Src == "bin/"+name { // is built first
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("..", c.Src)); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
 		}
 	}
 	passes(t, "packages", filepath.Join("..", "deploy", "packages", "krakend.json"))

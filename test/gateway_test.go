@@ -107,6 +107,14 @@ var outcome = regexp.MustCompile(`outcome="([a-z]+)"`)
 // series reads the gateway's metrics of our own, by name and labels as they are written.
 func (g *gateway) series(t *testing.T) map[string]float64 {
 	t.Helper()
+	all := g.all(t)
+	maps.DeleteFunc(all, func(name string, _ float64) bool { return !strings.HasPrefix(name, "gatemeter_") })
+	return all
+}
+
+// all is series with those of Go and of the process.
+func (g *gateway) all(t *testing.T) map[string]float64 {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.metrics, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +123,7 @@ func (g *gateway) series(t *testing.T) map[string]float64 {
 	all := map[string]float64{}
 	for line := range strings.Lines(string(body)) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok || !strings.HasPrefix(name, "gatemeter_") {
+		if !ok || name[0] == '#' {
 			continue
 		}
 		if n, err := strconv.ParseFloat(value, 64); err == nil {

@@ -10,10 +10,7 @@ import (
 	"time"
 )
 
-var (
-	soak = flag.Duration("soak", 30*time.Minute, "how long to go on")
-	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "what decides who dies when")
-)
+var soak = flag.Duration("soak", 30*time.Minute, "how long to go on")
 
 // Round after round of calls, while the platform is killed or stopped and comes
 // back at times the seed decides: nothing that was answered is ever missing or

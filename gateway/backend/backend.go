@@ -23,10 +23,11 @@ type Backend struct {
 	queries    map[string]bool // the same
 	decode     decoder         // nil takes any answer
 	status     statusRule
-	raw        bool // see KeepRaw
-	collection bool // is_collection
-	text       bool // see KeepText
-	stays      bool // redirects are not followed
+	raw        bool  // see KeepRaw
+	collection bool  // is_collection
+	text       bool  // see KeepText
+	stays      bool  // redirects are not followed
+	most       int64 // bytes of a body that is decoded
 }
 
 // Call is what the endpoint asks of a backend.
@@ -56,6 +57,10 @@ func New(b *config.Backend, names []string, transport http.RoundTripper) (*Backe
 		queries:   set(b.InputQueryStrings),
 		status:    newStatusRule(b),
 		stays:     b.Client != nil && b.Client.NoRedirect,
+		most:      maxBody,
+	}
+	if b.Client != nil && b.Client.MaxResponseSize > 0 {
+		c.most = int64(b.Client.MaxResponseSize)
 	}
 	c.decode, c.collection = newDecoder(b.Encoding, b.IsCollection), b.IsCollection
 	var err error

@@ -17,10 +17,11 @@ import (
 
 // Answer is a decoded response.
 type Answer struct {
-	Data   map[string]any // nil for a JSON null
-	Failed bool           // Data tells of an error instead (return_error_details)
-	Raw    []byte         // not nil: stands for Data, a JSON object that is not empty; until Release
-	buffer *bytes.Buffer  // of Raw
+	Data   map[string]any   // nil for a JSON null
+	Failed bool             // Data tells of an error instead (return_error_details)
+	Raw    []byte           // not nil: stands for Data, a JSON object that is not empty; until Release
+	buffer *bytes.Buffer    // of Raw
+	body   io.LimitedReader // what buffer is filled from
 
 	ResponseStatus int         // of an answer that no-op does not decode, else 0
 	ResponseHeader http.Header // the same
@@ -109,6 +110,12 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const maxPooled = 1 << 20
 
+// maxBody is how many bytes a body that is decoded may have, unzipped, where
+// backend/http/client.max_response_size does not say it. An object of that size is
+// ten times as large in memory: more of them at a time end the process anyway, while
+// answers that people shape and merge are far below.
+const maxBody = 128 << 20
+
 // maxText bounds, in bytes, what KeepText keeps.
 const maxText = 1 << 20
 
@@ -165,7 +172,7 @@ func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	}
 	answer := &Answer{buffer: bodies.Get().(*bytes.Buffer)}
 	answer.buffer.Reset()
-	if _, err := answer.buffer.ReadFrom(body); err != nil {
+	if err := answer.fill(resp.ContentLength, body, b.most); err != nil {
 		answer.Release()
 		return nil, fmt.Errorf("reading the body: %w", err)
 	}
@@ -179,6 +186,29 @@ func (b *Backend) read(resp *http.Response, body io.Reader) (*Answer, error) {
 	}
 	answer.Data = data
 	return answer, nil
+}
+
+// fill reads body, announced to have so many bytes as they are sent (-1: unknown), into
+// the buffer.
+func (a *Answer) fill(announced int64, body io.Reader, most int64) error {
+	if announced > most {
+		return &lengthError{most}
+	}
+	a.body = io.LimitedReader{R: body, N: most + 1}
+	n, err := a.buffer.ReadFrom(&a.body)
+	a.body.R = nil
+	if err == nil && n > most {
+		err = &lengthError{most}
+	}
+	return err
+}
+
+// lengthError says that a body has more than so many bytes.
+type lengthError struct{ most int64 }
+
+// Error implements error.
+func (e *lengthError) Error() string {
+	return fmt.Sprintf("it is longer than %d bytes (backend/http/client.max_response_size allows more)", e.most)
 }
 
 // keep makes Raw of the buffer when it holds one JSON object that is not empty, or the

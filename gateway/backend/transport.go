@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -20,6 +21,9 @@ type Transport struct {
 	plain   *http1.Transport // http:// without a proxy
 	general *http.Transport  // all else
 }
+
+// maxHeader bounds, in bytes, the headers of an answer, as http1 does: 1 MiB.
+const maxHeader = 1 << 20
 
 // NewTransport builds the one transport that every backend of s shares, from the
 // transport keys of the service (KrakenD v3, 1.2); max_idle_connections bounds those
@@ -55,6 +59,8 @@ func NewTransport(s *config.Service) (*Transport, error) {
 			ExpectContinueTimeout: s.ExpectContinueTimeout,
 			DisableKeepAlives:     s.DisableKeepAlives,
 			DisableCompression:    s.DisableCompression,
+
+			MaxResponseHeaderBytes: maxHeader,
 		},
 	}, nil
 }
@@ -69,6 +75,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if proxy, err := t.general.Proxy(r); proxy == nil && err == nil {
 			return t.plain.RoundTrip(r)
 		}
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		// It waits for who reads the body even when the context has ended.
+		stop := context.AfterFunc(r.Context(), func() { _ = r.Body.Close() }) // whose end is not our business
+		defer stop()
 	}
 	return t.general.RoundTrip(r)
 }

@@ -10,6 +10,9 @@ type HTTPClient struct {
 	NoRedirect bool       // answers 3xx are answers
 	// SendBodyOnRedirect keeps the body, for a redirect that wants it again.
 	SendBodyOnRedirect bool
+	// MaxResponseSize bounds a body that is decoded, in bytes, decoded; 0: the default.
+	// Ours: KrakenD has no bound.
+	MaxResponseSize int
 }
 
 // httpClient reads backend/http/client; nil for a nil block.
@@ -21,6 +24,7 @@ func (b *block) httpClient() *HTTPClient {
 		Proxy:              b.proxyAddress(),
 		NoRedirect:         b.flag("no_redirect"),
 		SendBodyOnRedirect: b.flag("send_body_on_redirect"),
+		MaxResponseSize:    b.number("max_response_size", mostPayload),
 	}
 	if o := b.object("client_tls"); o != nil {
 		c.TLS = &ClientTLS{}

@@ -41,7 +41,7 @@ func wholeBody(w http.ResponseWriter, r *http.Request, patience time.Duration) (
 	if err != nil {
 		return nil, nil, err // the deadline stays: net/http waits for the rest of the body
 	}
-	if timed {
+	if timed && body.Len() <= maxBody { // else the deadline stays for the rest, which nobody may want
 		_ = deadline.SetReadDeadline(time.Time{}) // the next read tells
 	}
 	again := r.WithContext(r.Context())

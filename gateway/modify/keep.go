@@ -75,6 +75,7 @@ func (k keepBody) Look(w http.ResponseWriter, r *http.Request, _ []string) (*htt
 	body, again, err := wholeBody(w, r, k.patience)
 	switch {
 	case errors.Is(err, errTooLong) && !k.need:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the backend gets the rest; the next read tells
 		return again, nil
 	case errors.Is(err, errTooLong):
 		return nil, badBody(http.StatusRequestEntityTooLarge, err.Error())

@@ -12,6 +12,7 @@ import (
 // transport may still read it when the answer is there.
 type upload struct {
 	io.ReadCloser
+	w        http.ResponseWriter // of HTTP/1.x; nil: of HTTP/2, which ends bodies by itself
 	ended    atomic.Bool
 	from, to http.Header // trailers: copied, for the names that to has, when the body ends
 }
@@ -23,7 +24,10 @@ func openUpload(w http.ResponseWriter, r *http.Request) *upload {
 		return nil
 	}
 	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is
-	return &upload{ReadCloser: r.Body}
+	if r.ProtoMajor != 1 {
+		w = nil
+	}
+	return &upload{ReadCloser: r.Body, w: w}
 }
 
 // Read implements io.Reader.
@@ -41,6 +45,16 @@ func (u *upload) Read(p []byte) (int, error) {
 // lingering is how long a client may go on sending a body that the backend did not
 // wait for, before its connection is closed.
 const lingering = 100 * time.Millisecond
+
+// Close implements io.Closer. net/http reads what has not come yet, so that a client
+// which sends nothing would hold up whoever closes its body. The connection of such a
+// client is not used again.
+func (u *upload) Close() error {
+	if u.w != nil && !u.ended.Load() {
+		_ = http.NewResponseController(u.w).SetReadDeadline(time.Now().Add(lingering)) // fails only where there is no connection any more
+	}
+	return u.ReadCloser.Close()
+}
 
 // answered is called before the answer begins; u may be nil. When the body is still
 // being sent, the connection can't be used again: what comes next on it is unknown.

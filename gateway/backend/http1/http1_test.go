@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -333,8 +334,8 @@ func TestRequestsThatWouldBeMisunderstoodAreRefused(t *testing.T) {
 			if g := ask(transport(t), req); g.asking == nil {
 				t.Error("it was sent")
 			}
-			if req.Body != nil && body.closes != 1 {
-				t.Errorf("the body was closed %d times", body.closes)
+			if req.Body != nil && body.closes.Load() != 1 {
+				t.Errorf("the body was closed %d times", body.closes.Load())
 			}
 		})
 	}
@@ -349,10 +350,10 @@ func canceled(t testing.TB) context.Context {
 // counted counts how often it is closed.
 type counted struct {
 	io.Reader
-	closes int
+	closes atomic.Int64
 }
 
-func (c *counted) Close() error { c.closes++; return nil }
+func (c *counted) Close() error { c.closes.Add(1); return nil }
 
 func TestOnlyWhatSuitsIsTaken(t *testing.T) {
 	body := io.NopCloser(strings.NewReader("x"))

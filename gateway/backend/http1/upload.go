@@ -15,14 +15,10 @@ func (x *exchange) upload() {
 	x.left.Add(1)
 	go func() {
 		readErr, writeErr := x.copyBody()
+		x.uploadFails(readErr) // first: Close may wait for the client
 		if err := x.req.Body.Close(); err != nil && writeErr == nil && readErr == nil {
 			readErr = err
-		}
-		if readErr != nil {
-			x.mu.Lock()
-			x.uploadErr = readErr
-			x.mu.Unlock()
-			x.c.interrupt() // nothing makes the request whole any more
+			x.uploadFails(err)
 		}
 		// When writing failed, the connection is at its end: reading finds that out,
 		// after what the server has still said.
@@ -31,6 +27,17 @@ func (x *exchange) upload() {
 		}
 		x.leave(readErr == nil && writeErr == nil)
 	}()
+}
+
+// uploadFails ends an exchange whose request's body can't be read, when err says so.
+func (x *exchange) uploadFails(err error) {
+	if err == nil {
+		return
+	}
+	x.mu.Lock()
+	x.uploadErr = err
+	x.mu.Unlock()
+	x.c.interrupt() // nothing makes the request whole any more
 }
 
 // parts are pieces of a body, with room for the size of a chunk before and the end of
