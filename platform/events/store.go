@@ -47,6 +47,7 @@ type Store struct {
 	closed bool
 
 	loading sync.Mutex // one load at a time
+	tail    tail       // what is not rolled up; whoever loads or opens has it
 
 	health  sync.Mutex
 	trouble error // why the store does not answer; nil when it does
@@ -94,6 +95,12 @@ func (s *Store) open(ctx context.Context) error {
 	err = migrate(ctx, db)
 	if err == nil {
 		s.writer, err = db.Conn(ctx)
+	}
+	if err == nil {
+		s.tail, err = measureTail(ctx, db)
+	}
+	if err == nil && s.tail.events >= maxTail { // a store that had no rollups
+		err = s.rollUp(ctx)
 	}
 	if err == nil {
 		err = os.Chmod(s.path, 0o600)
