@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -47,7 +48,9 @@ type Store struct {
 	closed bool
 
 	loading sync.Mutex // one load at a time
-	tail    tail       // what is not rolled up; whoever loads or opens has it
+	// Both belong to whoever loads or opens.
+	tail      tail      // what is not rolled up
+	compacted time.Time // the day on which the rollups were compacted
 
 	health  sync.Mutex
 	trouble error // why the store does not answer; nil when it does
