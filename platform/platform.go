@@ -169,7 +169,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 
 // routes puts the parts together under one address.
 func (p *Platform) routes(o Options) http.Handler {
-	metrics := newMetrics(p.loader)
+	metrics := newMetrics(p.loader, p.journal)
 	collector := collect.New(collect.Options{
 		Gate: p.gate, Journal: p.journal, Customers: p.customers, Rules: p.rules,
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,

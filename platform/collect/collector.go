@@ -5,10 +5,12 @@ package collect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -20,15 +22,17 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// bodyBudget bounds the decoded bodies of all requests at one time, in bytes.
-const bodyBudget = 256 << 20
+// maxPosts bounds the requests that bring something at one time.
+const maxPosts = 2048
 
-// Journal takes what is accepted; Append returns once it is on disk.
+// Journal takes what is accepted; Append returns once it is on disk. Ready says
+// beforehand why it would not be.
 type Journal interface {
 	Append(ctx context.Context, b journal.Batch) (journal.Receipt, error)
+	Ready() error
 }
 
-// Options are the parts a Collector stands on; all are required.
+// Options are the parts a Collector stands on; all but Limit are required.
 type Options struct {
 	Gate      *access.Gate
 	Journal   Journal
@@ -37,6 +41,9 @@ type Options struct {
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
+	// Limit asks whether an application may bring so many items now; otherwise it
+	// says after how long it may. nil: always.
+	Limit func(app string, items int) (wait time.Duration)
 }
 
 // Collector serves /v1/ and /health/probe. It is safe for concurrent use.
@@ -46,6 +53,8 @@ type Collector struct {
 	requests *prometheus.CounterVec
 	open     prometheus.Gauge
 	faults   faultLog
+	outages  outageLog
+	posts    atomic.Int64 // those at work
 }
 
 var _ http.Handler = (*Collector)(nil)
@@ -72,12 +81,13 @@ func New(o Options) *Collector {
 type request struct {
 	app    access.Application
 	body   []byte
+	room   *room  // where body lives, and what is made of it
 	remote string // address of the client's connection, without the port
 }
 
 // endpoint is one path of the API. Exactly one of post and get is set.
 type endpoint struct {
-	post  func(c *Collector, ctx context.Context, r request) (wire.BatchAnswer, error)
+	post  func(c *Collector, ctx context.Context, r request) (answer, error)
 	limit int64 // decoded bytes of a body
 	get   func(d *rules.Documents) rules.Document
 }
@@ -119,7 +129,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodOptions:
 		h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "Content-Type, X-Moesif-Application-Id, X-Moesif-SDK")
+		h.Set("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, X-Moesif-Application-Id, X-Moesif-SDK")
 		h.Set("Access-Control-Max-Age", "86400")
 		sw.WriteHeader(http.StatusNoContent)
 	case r.URL.Path == "/health/probe":
@@ -160,34 +170,77 @@ func (c *Collector) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		return
 	}
 	documents.Tags.Set(w.Header())
-	body, release, err := c.readBody(w, r, e.limit)
-	defer release()
+	a, err := c.post(w, r, e, app)
 	if err != nil {
 		c.refuse(w, err)
 		return
 	}
-	answer, err := e.post(c, r.Context(), request{app: app, body: body, remote: hostOf(r.RemoteAddr)})
-	if err != nil {
-		c.refuse(w, err)
-		return
-	}
-	answerJSON(w, http.StatusCreated, answer)
+	answerJSON(w, http.StatusCreated, a)
 }
 
-// refuse answers err: a *problem as it is, anything else as 503, because the
-// client did nothing wrong and should come again.
-func (c *Collector) refuse(w http.ResponseWriter, err error) {
-	var p *problem
-	if !errors.As(err, &p) {
-		if !errors.Is(err, context.Canceled) {
-			c.Logger.Error("the collector could not take a request", "error", err)
-		}
-		p = refusal(http.StatusServiceUnavailable, "this could not be stored at the moment: send it again")
+// post takes what a request brings, if there is space for it: who is told so
+// before the body is read has sent less in vain.
+func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, app access.Application) (answer, error) {
+	defer c.posts.Add(-1)
+	if c.posts.Add(1) > maxPosts {
+		return answer{}, refusal(http.StatusTooManyRequests, "too many requests at once: send it again")
 	}
-	if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
+	if err := c.Journal.Ready(); err != nil {
+		return answer{}, fmt.Errorf("journal: %w", err)
+	}
+	m := &room{budget: c.budget}
+	defer m.release()
+	body, err := readBody(w, r, e.limit, m)
+	if err != nil {
+		return answer{}, err
+	}
+	return e.post(c, r.Context(), request{app: app, body: body, room: m, remote: hostOf(r.RemoteAddr)})
+}
+
+// allow asks the limit for an application's items.
+func (c *Collector) allow(app string, items int) error {
+	if c.Limit == nil {
+		return nil
+	}
+	wait := c.Limit(app, items)
+	if wait <= 0 {
+		return nil
+	}
+	p := refusal(http.StatusTooManyRequests, fmt.Sprintf("the application sends more than it may: send these %d items again later", items))
+	p.after = wait
+	return p
+}
+
+// refuse answers err as a problem document.
+func (c *Collector) refuse(w http.ResponseWriter, err error) {
+	p := c.problemOf(err)
+	switch p.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		after := max(p.after, retryAfter)
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10))
+	case http.StatusUnsupportedMediaType:
+		w.Header().Set("Accept-Encoding", acceptedEncodings) // RFC 7694
 	}
 	answerJSON(w, p.Status, p)
+}
+
+// problemOf is err as it is told to a client: a *problem as it is, a journal
+// without space as 429, anything else as 503, because the client did nothing
+// wrong and should come again.
+func (c *Collector) problemOf(err error) *problem {
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, journal.ErrFull), errors.Is(err, journal.ErrBehind):
+		c.outages.report(c.Logger, c.Clock(), err)
+		p = refusal(http.StatusTooManyRequests, "there is no space for this at the moment: send it again later")
+		p.after = fullRetryAfter
+		return p
+	case !errors.Is(err, context.Canceled):
+		c.outages.report(c.Logger, c.Clock(), err)
+	}
+	return refusal(http.StatusServiceUnavailable, "this could not be stored at the moment: send it again")
 }
 
 func hostOf(remoteAddr string) string {

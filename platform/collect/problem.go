@@ -14,7 +14,15 @@ type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
+
+	after time.Duration // when to come again, at the earliest; rounded up to seconds
 }
+
+// When those are asked to come again who found no memory, or no space on the disk.
+const (
+	retryAfter     = 2 * time.Second
+	fullRetryAfter = 10 * time.Second
+)
 
 func (p *problem) Error() string { return p.Detail }
 
@@ -61,4 +69,23 @@ func (f *faultLog) report(log *slog.Logger, now time.Time, app, kind string, err
 	}
 	log.Warn("refused malformed items", "app", app, "kind", kind, "items", f.since, "example", err.Error())
 	f.next, f.since = now.Add(time.Minute), 0
+}
+
+// outageLog says why requests could not be taken: one example every ten seconds,
+// because all clients come again.
+type outageLog struct {
+	mu    sync.Mutex
+	next  time.Time // guarded by mu
+	since int       // requests since the last line; guarded by mu
+}
+
+func (f *outageLog) report(log *slog.Logger, now time.Time, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.since++
+	if now.Before(f.next) {
+		return
+	}
+	log.Error("the collector could not take requests", "requests", f.since, "error", err)
+	f.next, f.since = now.Add(10*time.Second), 0
 }

@@ -85,29 +85,30 @@ func New(j *journal.Journal, s *events.Store, seen SeenSink, logger *slog.Logger
 }
 
 // Run loads until ctx ends, and returns nil then; otherwise the journal's error
-// when that was closed or has failed. A failing store is opened again and again.
-// One Run at a time.
+// when that was closed. A failing store is opened again and again; a failed
+// journal is waited for, until somebody has opened it. One Run at a time.
 func (l *Loader) Run(ctx context.Context) error {
 	trim := time.NewTicker(trimEvery)
 	defer trim.Stop()
 	backOff := minBackOff
 	for {
-		err := l.journal.Wait(ctx, l.position)
+		err := l.wait(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // to be stopped is no error
-		case err != nil:
+		case errors.Is(err, journal.ErrClosed):
 			return fmt.Errorf("load: %w", err)
 		}
 		again := time.NewTimer(pause)
-		more, err := l.step(ctx)
+		var more bool
+		if err == nil {
+			more, err = l.step(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			again.Stop()
 			return nil
-		case err != nil && l.journal.Err() != nil:
-			again.Stop()
-			return l.journal.Err()
+		case errors.Is(err, journal.ErrFailed): // whoever opens it again tells about it
 		case err != nil:
 			l.log.Error("loading events failed and will be tried again", "error", err, "in", backOff)
 			again.Reset(backOff)
@@ -132,6 +133,23 @@ func (l *Loader) Run(ctx context.Context) error {
 		default:
 		}
 	}
+}
+
+// wait returns nil when there is something to load. What is loaded is trimmed while
+// there is nothing: a journal that has no space for more waits for that.
+func (l *Loader) wait(ctx context.Context) error {
+	if l.position != l.trimmed {
+		waiting, cancel := context.WithTimeout(ctx, trimEvery)
+		defer cancel()
+		err := l.journal.Wait(waiting, l.position)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err := l.trim(ctx); err != nil {
+			l.log.Warn("what is loaded could not be trimmed from the journal", "error", err)
+		}
+	}
+	return l.journal.Wait(ctx, l.position)
 }
 
 // step makes one load; more is true when it could not take all there is.
