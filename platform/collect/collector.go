@@ -83,12 +83,15 @@ type request struct {
 	body   []byte
 	room   *room  // where body lives, and what is made of it
 	remote string // address of the client's connection, without the port
+
+	protobuf bool // the body is no JSON
 }
 
 // endpoint is one path of the API. Exactly one of post and get is set.
 type endpoint struct {
 	post  func(c *Collector, ctx context.Context, r request) (answer, error)
 	limit int64 // decoded bytes of a body
+	otlp  bool  // asked and answered as OpenTelemetry has it
 	get   func(d *rules.Documents) rules.Document
 }
 
@@ -109,6 +112,7 @@ var endpoints = map[string]endpoint{
 	"/v1/companies/batch":     {post: many((*Collector).companies), limit: maxBatch},
 	"/v1/subscriptions":       {post: one((*Collector).subscriptions), limit: maxBatch},
 	"/v1/subscriptions/batch": {post: many((*Collector).subscriptions), limit: maxBatch},
+	"/v1/traces":              {post: (*Collector).traces, limit: maxTraces, otlp: true},
 	"/v1/config":              {get: func(d *rules.Documents) rules.Document { return d.Config }},
 	"/v1/rules":               {get: func(d *rules.Documents) rules.Document { return d.Rules }},
 }
@@ -170,17 +174,31 @@ func (c *Collector) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		return
 	}
 	documents.Tags.Set(w.Header())
-	a, err := c.post(w, r, e, app)
-	if err != nil {
-		c.refuse(w, err)
-		return
+	var inProtobuf bool
+	if e.otlp {
+		if inProtobuf, err = isProtobuf(r); err != nil {
+			c.refuse(w, err)
+			return
+		}
 	}
-	answerJSON(w, http.StatusCreated, a)
+	a, err := c.post(w, r, e, request{app: app, remote: hostOf(r.RemoteAddr), protobuf: inProtobuf})
+	switch {
+	case err != nil && inProtobuf:
+		p := c.problemOf(err)
+		p.hint(w.Header())
+		answerBytes(w, p.Status, protobuf, p.status())
+	case err != nil:
+		c.refuse(w, err)
+	case e.otlp:
+		answerTraces(w, inProtobuf, a)
+	default:
+		answerJSON(w, http.StatusCreated, a)
+	}
 }
 
 // post takes what a request brings, if there is space for it: who is told so
 // before the body is read has sent less in vain.
-func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, app access.Application) (answer, error) {
+func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, in request) (answer, error) {
 	defer c.posts.Add(-1)
 	if c.posts.Add(1) > maxPosts {
 		return answer{}, refusal(http.StatusTooManyRequests, "too many requests at once: send it again")
@@ -188,13 +206,13 @@ func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, app
 	if err := c.Journal.Ready(); err != nil {
 		return answer{}, fmt.Errorf("journal: %w", err)
 	}
-	m := &room{budget: c.budget}
-	defer m.release()
-	body, err := readBody(w, r, e.limit, m)
-	if err != nil {
+	in.room = &room{budget: c.budget}
+	defer in.room.release()
+	var err error
+	if in.body, err = readBody(w, r, e.limit, in.room); err != nil {
 		return answer{}, err
 	}
-	return e.post(c, r.Context(), request{app: app, body: body, room: m, remote: hostOf(r.RemoteAddr)})
+	return e.post(c, r.Context(), in)
 }
 
 // allow asks the limit for an application's items.
@@ -214,13 +232,7 @@ func (c *Collector) allow(app string, items int) error {
 // refuse answers err as a problem document.
 func (c *Collector) refuse(w http.ResponseWriter, err error) {
 	p := c.problemOf(err)
-	switch p.Status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		after := max(p.after, retryAfter)
-		w.Header().Set("Retry-After", strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10))
-	case http.StatusUnsupportedMediaType:
-		w.Header().Set("Accept-Encoding", acceptedEncodings) // RFC 7694
-	}
+	p.hint(w.Header())
 	answerJSON(w, p.Status, p)
 }
 

@@ -335,7 +335,7 @@ func TestOnlyApplicationsComeIn(t *testing.T) {
 		}
 	}
 	f.want(f.do(http.MethodGet, "/v1/config", "", "X-Moesif-Application-Id", "wrong"), http.StatusUnauthorized)
-	f.want(f.post("/v1/traces", "{}"), http.StatusNotFound)
+	f.want(f.post("/v1/logs", "{}"), http.StatusNotFound)
 	f.want(f.do(http.MethodGet, "/v1/events", ""), http.StatusMethodNotAllowed)
 	f.want(f.post("/v1/config", ""), http.StatusMethodNotAllowed)
 }

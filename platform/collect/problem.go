@@ -30,6 +30,17 @@ func refusal(status int, detail string) *problem {
 	return &problem{Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
+// hint says in headers what the client can do about it.
+func (p *problem) hint(h http.Header) {
+	switch p.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		after := max(p.after, retryAfter)
+		h.Set("Retry-After", strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10))
+	case http.StatusUnsupportedMediaType:
+		h.Set("Accept-Encoding", acceptedEncodings) // RFC 7694
+	}
+}
+
 func answerJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil { // every v is a struct or map of this package
@@ -39,6 +50,10 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 	if _, isProblem := v.(*problem); isProblem {
 		contentType = "application/problem+json"
 	}
+	answerBytes(w, status, contentType, body)
+}
+
+func answerBytes(w http.ResponseWriter, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
