@@ -163,6 +163,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	if p.loader, err = load.New(p.journal, p.events, seenSink{p.customers}, o.Logger); err != nil {
 		return err
 	}
+	p.loader.CorrectWeights(load.NewWeights(p.state, o.Clock))
 	p.rules = rules.New(p.state, o.Clock)
 	return nil
 }

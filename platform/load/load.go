@@ -54,6 +54,7 @@ type Loader struct {
 	store   *events.Store
 	seen    SeenSink
 	log     *slog.Logger
+	weights *Weights // nil: weights stay as they are sent
 
 	// trimming is held by who trims, and for reading by who counts what is
 	// between store and journal.
@@ -83,6 +84,9 @@ func New(j *journal.Journal, s *events.Store, seen SeenSink, logger *slog.Logger
 	}
 	return l, nil
 }
+
+// CorrectWeights lets w correct what is loaded. It is called before Run.
+func (l *Loader) CorrectWeights(w *Weights) { l.weights = w }
 
 // Run loads until ctx ends, and returns nil then; otherwise the journal's error
 // when that was closed. A failing store is opened again and again; a failed
@@ -154,6 +158,11 @@ func (l *Loader) wait(ctx context.Context) error {
 
 // step makes one load; more is true when it could not take all there is.
 func (l *Loader) step(ctx context.Context) (more bool, err error) {
+	if l.store.Ready() != nil { // what the last load did is not known yet
+		if err := l.recover(ctx); err != nil {
+			return false, err
+		}
+	}
 	blocks, err := l.journal.Read(l.position, maxItems)
 	if err != nil || len(blocks) == 0 {
 		return false, err
@@ -162,6 +171,11 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	for app, seen := range whoWasSeen(read) {
 		if err := l.seen.Seen(ctx, app, seen); err != nil {
 			return false, fmt.Errorf("tell who was seen: %w", err)
+		}
+	}
+	if l.weights != nil {
+		if err := l.weights.Correct(ctx, l.position, read); err != nil {
+			return false, err
 		}
 	}
 	if err := l.store.Load(ctx, read); err != nil {
