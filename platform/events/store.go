@@ -31,6 +31,7 @@ type Options struct {
 	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 1 GiB
 	Threads     int   // 0: one per CPU
 	Logger      *slog.Logger
+	ReadOnly    bool // only to be looked at: nothing can be loaded, nothing is changed
 }
 
 // Store is safe for concurrent use; loads wait for one another.
@@ -84,6 +85,9 @@ func (s *Store) open(ctx context.Context) error {
 		"autoload_known_extensions":    {"false"},
 		"preserve_insertion_order":     {"false"},
 	}
+	if s.o.ReadOnly {
+		settings.Set("access_mode", "READ_ONLY")
+	}
 	connector, err := duckdb.NewConnector(s.path+"?"+settings.Encode(), nil)
 	if err != nil {
 		return err
@@ -91,11 +95,13 @@ func (s *Store) open(ctx context.Context) error {
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(maxQuestions + 1)
 	db.SetMaxIdleConns(maxQuestions + 1)
-	err = migrate(ctx, db)
+	if !s.o.ReadOnly {
+		err = migrate(ctx, db)
+	}
 	if err == nil {
 		s.writer, err = db.Conn(ctx)
 	}
-	if err == nil {
+	if err == nil && !s.o.ReadOnly {
 		err = os.Chmod(s.path, 0o600)
 	}
 	if err != nil {

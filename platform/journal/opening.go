@@ -53,14 +53,7 @@ func (j *Journal) openFiles() (*opening, error) {
 		committed: make(chan struct{}),
 		failed:    make(chan struct{}),
 	}
-	err := o.openDB()
-	if err == nil {
-		err = o.recall()
-		if err != nil {
-			err = errors.Join(err, o.db.Close())
-		}
-	}
-	if err != nil {
+	if err := o.open(); err != nil {
 		o.fence.close()
 		return nil, err
 	}
@@ -72,9 +65,9 @@ func (j *Journal) openFiles() (*opening, error) {
 	return o, nil
 }
 
-// openDB runs in a goroutine of its own because Pebble ends the goroutine in
-// which it finds a fatal error (see pebbleLog).
-func (o *opening) openDB() error {
+// open runs in a goroutine of its own because Pebble ends the goroutine in which
+// it finds a fatal error (see pebbleLog).
+func (o *opening) open() error {
 	options := &pebble.Options{
 		FS:                    o.fence,
 		Logger:                pebbleLog{o},
@@ -85,6 +78,12 @@ func (o *opening) openDB() error {
 		FlushDelayDeleteRange: flushTrims,
 		ReadOnly:              o.j.ReadOnly,
 		ErrorIfNotExists:      o.j.ReadOnly,
+		EventListener: &pebble.EventListener{
+			// Whoever reads gets an error as well; without this it would be a fatal one.
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				o.j.Logger.Error("a file of the journal is damaged", "path", info.Path, "error", info.Details)
+			},
+		},
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -93,8 +92,18 @@ func (o *opening) openDB() error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err = ErrFailed
-		o.db, err = pebble.Open(o.j.dir, options)
+		err = ErrFailed // unless what follows returns
+		db, opened := pebble.Open(o.j.dir, options)
+		if opened != nil {
+			err = opened
+			return
+		}
+		o.db = db
+		if recalled := o.recall(); recalled != nil {
+			err = errors.Join(recalled, db.Close())
+			return
+		}
+		err = nil
 	}()
 	<-done
 	if err != nil {
