@@ -166,16 +166,17 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	if p.loader, err = load.New(p.journal, p.events, seenSink{p.customers}, o.Logger); err != nil {
 		return err
 	}
+	p.loader.CorrectWeights(load.NewWeights(p.state, o.Clock))
 	p.rules = rules.New(p.state, o.Clock)
 	return nil
 }
 
 // routes puts the parts together under one address.
 func (p *Platform) routes(o Options) http.Handler {
-	metrics := newMetrics(p.loader)
+	metrics := newMetrics(p.loader, p.journal)
 	collector := collect.New(collect.Options{
 		Gate: p.gate, Journal: p.journal, Customers: p.customers, Rules: p.rules,
-		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
+		Limit: p.gate.TakeEvents, Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
 		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader,

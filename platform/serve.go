@@ -47,7 +47,7 @@ func (p *Platform) ready(w http.ResponseWriter, r *http.Request) {
 	for _, part := range []struct {
 		name string
 		err  error
-	}{{"journal", p.journal.Err()}, {"events", p.events.Ready()}, {"state", p.state.Ping(ctx)}} {
+	}{{"journal", p.journal.Ready()}, {"events", p.events.Ready()}, {"state", p.state.Ping(ctx)}} {
 		if part.err != nil {
 			p.log.Error("not ready", "part", part.name, "error", part.err)
 			plain(w, http.StatusServiceUnavailable, "not ready: "+part.name+"\n")

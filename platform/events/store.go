@@ -32,6 +32,7 @@ type Options struct {
 	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 512 MiB
 	Threads     int   // 0: one per CPU
 	Logger      *slog.Logger
+	ReadOnly    bool // only to be looked at: nothing can be loaded, nothing is changed
 }
 
 // Store is safe for concurrent use; loads wait for one another.
@@ -84,6 +85,14 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.o.ReadOnly {
+		if s.writer, err = db.Conn(ctx); err != nil {
+			return errors.Join(err, db.Close())
+		}
+		s.db = db
+		s.setTrouble(nil)
+		return nil
+	}
 	current, err := isCurrent(ctx, db)
 	if err != nil {
 		return errors.Join(err, db.Close())
@@ -128,6 +137,10 @@ func (s *Store) openFile() (*sql.DB, error) {
 		"preserve_insertion_order":     {"false"},
 		// Of a new file.
 		"storage_compatibility_version": {storageVersion},
+	}
+	if s.o.ReadOnly {
+		settings.Set("access_mode", "READ_ONLY")
+		settings.Del("storage_compatibility_version")
 	}
 	connector, err := duckdb.NewConnector(s.path+"?"+settings.Encode(), nil)
 	if err != nil {

@@ -59,6 +59,8 @@ type Store interface {
 	Position(ctx context.Context) (uint64, error)
 	// Reopen brings back a store that gave up.
 	Reopen(ctx context.Context) error
+	// Ready is nil while it answers.
+	Ready() error
 	// Books counts what is stored, at one moment.
 	Books(ctx context.Context) (events.Books, error)
 }
@@ -71,6 +73,7 @@ type Loader struct {
 	store   Store
 	seen    SeenSink
 	log     *slog.Logger
+	weights *Weights // nil: weights stay as they are sent
 
 	// trimming is held by who trims, and for reading by who counts what is
 	// between store and journal.
@@ -102,30 +105,34 @@ func New(j *journal.Journal, s Store, seen SeenSink, logger *slog.Logger) (*Load
 	return l, nil
 }
 
+// CorrectWeights lets w correct what is loaded. It is called before Run.
+func (l *Loader) CorrectWeights(w *Weights) { l.weights = w }
+
 // Run loads until ctx ends, and returns nil then; otherwise the journal's error
-// when that was closed or has failed. A failing store is opened again and again.
-// One Run at a time.
+// when that was closed. A failing store is opened again and again; a failed
+// journal is waited for, until somebody has opened it. One Run at a time.
 func (l *Loader) Run(ctx context.Context) error {
 	trim := time.NewTicker(trimEvery)
 	defer trim.Stop()
 	backOff := minBackOff
 	for {
-		err := l.journal.Wait(ctx, l.position)
+		err := l.wait(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // to be stopped is no error
-		case err != nil:
+		case errors.Is(err, journal.ErrClosed):
 			return fmt.Errorf("load: %w", err)
 		}
 		again := time.NewTimer(pause)
-		more, err := l.step(ctx)
+		var more bool
+		if err == nil {
+			more, err = l.step(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			again.Stop()
 			return nil
-		case err != nil && l.journal.Err() != nil:
-			again.Stop()
-			return l.journal.Err()
+		case errors.Is(err, journal.ErrFailed): // whoever opens it again tells about it
 		case err != nil:
 			l.log.Error("loading events failed and will be tried again", "error", err, "in", backOff)
 			again.Reset(backOff)
@@ -152,6 +159,23 @@ func (l *Loader) Run(ctx context.Context) error {
 	}
 }
 
+// wait returns nil when there is something to load. What is loaded is trimmed while
+// there is nothing: a journal that has no space for more waits for that.
+func (l *Loader) wait(ctx context.Context) error {
+	if l.position != l.trimmed {
+		waiting, cancel := context.WithTimeout(ctx, trimEvery)
+		defer cancel()
+		err := l.journal.Wait(waiting, l.position)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err := l.trim(ctx); err != nil {
+			l.log.Warn("what is loaded could not be trimmed from the journal", "error", err)
+		}
+	}
+	return l.journal.Wait(ctx, l.position)
+}
+
 // piece is what one load takes from the journal.
 type piece struct {
 	blocks []events.Block // none when there is nothing
@@ -160,6 +184,11 @@ type piece struct {
 
 // step makes one load; more is true when it could not take all there is.
 func (l *Loader) step(ctx context.Context) (more bool, err error) {
+	if l.store.Ready() != nil { // what the last load did is not known yet
+		if err := l.recover(ctx); err != nil {
+			return false, err
+		}
+	}
 	next := l.ahead
 	l.ahead = nil
 	if next == nil {
@@ -167,6 +196,11 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	}
 	if next.err != nil || len(next.blocks) == 0 {
 		return false, next.err
+	}
+	if l.weights != nil {
+		if err := l.weights.Correct(ctx, l.position, next.blocks); err != nil {
+			return false, err
+		}
 	}
 	last := next.blocks[len(next.blocks)-1].Seq
 	// While the store works on this piece, the one behind it is made ready.
@@ -218,7 +252,7 @@ func (l *Loader) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.position = position
+	l.position, l.ahead = position, nil
 	l.log.Info("the event store was opened again", "position", position)
 	return nil
 }
