@@ -9,6 +9,7 @@ import (
 
 func TestAnApplicationAboveItsRateIsAskedToWait(t *testing.T) {
 	f := setUp(t)
+	f.collector.Limit = f.gate.TakeEvents
 	if _, err := f.gate.ChangeApplication(t.Context(), f.app.ID, "limited", 1, 1); err != nil {
 		t.Fatal(err)
 	}
