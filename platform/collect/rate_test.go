@@ -31,7 +31,7 @@ func TestAnApplicationAboveItsRateIsAskedToWait(t *testing.T) {
 	if len(f.journal.batches) != 1 {
 		t.Errorf("%d batches were journalled, want 1", len(f.journal.batches))
 	}
-	if w := f.post("/v1/users", `{"user_id":"ada"}`); w.Code != http.StatusCreated {
-		t.Errorf("profiles are no events: %d", w.Code)
+	if w := f.post("/v1/users", `{"user_id":"ada"}`); w.Code != http.StatusTooManyRequests {
+		t.Errorf("profiles count, too: %d", w.Code)
 	}
 }
