@@ -70,6 +70,8 @@ func (a *api) register() {
 	a.addCompanies()
 	a.addUsers()
 	a.addRules()
+	a.addRuleStates()
+	a.addRuleHistory()
 	a.addConfig()
 }
 
@@ -202,7 +204,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
+	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

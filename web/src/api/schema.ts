@@ -177,6 +177,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed which rule
+         * @description Deleted rules and changes of the order are there too. The last 100 changes of a rule are kept, and 5,000 of an application.
+         */
+        get: operations["list-rule-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Order the rules
+         * @description Rules on whoever calls are applied first, then those on companies, then those on users; each of these kinds in this order. Of two that block a call the one applied later answers. Gateways that wait for changes are told at once.
+         */
+        put: operations["order-rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules/{id}": {
         parameters: {
             query?: never;
@@ -194,9 +234,106 @@ export interface paths {
         post?: never;
         /**
          * Delete a rule
-         * @description With its customers. Gateways that wait for changes are told at once.
+         * @description With its customers. Its history stays, and can bring it back. Gateways that wait for changes are told at once.
          */
         delete: operations["delete-rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replace the cohort of a rule
+         * @description The rest of the rule stays as it is. Gateways that wait for changes are told at once.
+         */
+        put: operations["set-rule-customers"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed a rule
+         * @description Also of one that was deleted.
+         */
+        get: operations["get-rule-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a rule
+         * @description A deleted rule is there again, with its id. Nothing is switched on unless state says so. Gateways that wait for changes are told at once.
+         */
+        post: operations["revert-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Switch a rule off, to shadow, or on
+         * @description Gateways that wait for changes are told at once.
+         */
+        put: operations["switch-rule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A rule as it was */
+        get: operations["get-rule-version"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -600,6 +737,10 @@ export interface components {
                 [key: string]: number;
             };
         };
+        CustomersOfRuleRequestBody: {
+            /** @description The whole cohort: users or companies, as the rule's type says, at most 100,000. */
+            customers: components["schemas"]["RuleCustomer"][];
+        };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
             location?: string;
@@ -665,6 +806,16 @@ export interface components {
             /** @description One for every interval, also for those without calls. */
             points: components["schemas"]["Point"][];
         };
+        HistoryAnswerBody: {
+            /**
+             * Format: int64
+             * @description Where the next, older page begins; 0 at the end.
+             * @example 0
+             */
+            next: number;
+            /** @description The newest first, at most 100. */
+            versions: components["schemas"]["RuleVersion"][];
+        };
         MeRequestBody: {
             /**
              * @description E-mail address to sign in with.
@@ -676,6 +827,15 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        OrderRequestBody: {
+            /**
+             * @description The ids of all rules, in the order in which they are to be served.
+             * @example [
+             *       "64ca685a833073c6b41b15f3"
+             *     ]
+             */
+            rules: string[];
         };
         PipelineAnswerBody: {
             /** @description The balance of every application, at one moment. */
@@ -722,6 +882,20 @@ export interface components {
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
             conditions: components["schemas"]["Condition"][];
+        };
+        RevertRequestBody: {
+            /**
+             * @description What to do with it. Left out it stays in its state; a deleted one is then off.
+             * @example off
+             * @enum {string}
+             */
+            state?: "off" | "shadow" | "on";
+            /**
+             * Format: int64
+             * @description The number of the version to go back to.
+             * @example 42
+             */
+            version: number;
         };
         Row: {
             /**
@@ -791,17 +965,12 @@ export interface components {
             block: boolean;
             /**
              * Format: date-time
-             * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
+             * @description When it was made.
              * @example 2026-11-22T10:00:00.123456Z
              */
             readonly created_at: string;
             /** @description Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex. */
             customers: components["schemas"]["RuleCustomer"][];
-            /**
-             * @description Whether it is in force. A rule begins switched off unless said otherwise.
-             * @example true
-             */
-            enabled: boolean;
             /**
              * @description Given by the platform. Blocked calls have it as blocked_by.
              * @example 64ca685a833073c6b41b15f3
@@ -828,6 +997,18 @@ export interface components {
              */
             response: components["schemas"]["RuleResponse"];
             /**
+             * @description on: gateways enforce it. shadow: they do not hear of it; what it would have done is told of the calls that arrive (see dry-run). off: nothing. A rule begins switched off unless said otherwise.
+             * @example on
+             * @enum {string}
+             */
+            state: "off" | "shadow" | "on";
+            /**
+             * Format: date-time
+             * @description Since when it is in its state.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly state_since: string;
+            /**
              * @description Whose membership decides: the user's, the company's, or nobody's (regex: whoever calls).
              * @example company
              * @enum {string}
@@ -841,6 +1022,23 @@ export interface components {
             readonly updated_at: string;
             /** @description Merge tags that headers and body of the response may have, at most 100. */
             variables: components["schemas"]["Variable"][];
+        };
+        RuleChange: {
+            /**
+             * @description Its value after.
+             * @example 403
+             */
+            after: unknown;
+            /**
+             * @description Its value before. Of customers and of the order only what changed is told.
+             * @example 429
+             */
+            before: unknown;
+            /**
+             * @description The field's name.
+             * @example response.status
+             */
+            field: string;
         };
         RuleCustomer: {
             /**
@@ -877,14 +1075,14 @@ export interface components {
             block?: boolean;
             /**
              * Format: date-time
-             * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
+             * @description When it was made.
              * @example 2026-11-22T10:00:00.123456Z
              */
             readonly created_at?: string;
             /** @description Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex. */
             customers?: components["schemas"]["RuleCustomer"][];
             /**
-             * @description Whether it is in force. A rule begins switched off unless said otherwise.
+             * @description Short for the state: true is on, false is off. Only where state is left out, and only in requests.
              * @example true
              */
             enabled?: boolean;
@@ -913,6 +1111,18 @@ export interface components {
              *     }
              */
             response?: components["schemas"]["RuleResponse"];
+            /**
+             * @description on: gateways enforce it. shadow: they do not hear of it; what it would have done is told of the calls that arrive (see dry-run). off: nothing. A rule begins switched off unless said otherwise.
+             * @example on
+             * @enum {string}
+             */
+            state?: "off" | "shadow" | "on";
+            /**
+             * Format: date-time
+             * @description Since when it is in its state.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly state_since?: string;
             /**
              * @description Whose membership decides: the user's, the company's, or nobody's (regex: whoever calls).
              * @example company
@@ -952,8 +1162,56 @@ export interface components {
              */
             status?: number;
         };
+        RuleVersion: {
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            at: string;
+            /** @description What is other than in the version before. */
+            changes: components["schemas"]["RuleChange"][];
+            /**
+             * @description Whether the rule is there now.
+             * @example true
+             */
+            exists: boolean;
+            /**
+             * @description What was done. before: what the rule was when its history began.
+             * @example changed
+             * @enum {string}
+             */
+            how: "before" | "created" | "changed" | "deleted" | "reverted" | "ordered";
+            /**
+             * @description The rule's name, then.
+             * @example Free plan: 1,000 calls a month
+             */
+            name: string;
+            /**
+             * @description The rule; empty where the order of all rules was changed.
+             * @example 64ca685a833073c6b41b15f3
+             */
+            rule_id: string;
+            /**
+             * @description The rule's state, then.
+             * @example on
+             * @enum {string}
+             */
+            state: "off" | "shadow" | "on";
+            /**
+             * Format: int64
+             * @description Its number, for going back to it.
+             * @example 42
+             */
+            version: number;
+            /**
+             * @description Who did it: an e-mail address, or what else signed in; empty when it is not known.
+             * @example owner@shop.example
+             */
+            who: string;
+        };
         RulesAnswerBody: {
-            /** @description All rules with their customers, in the order in which they are served: the oldest first. */
+            /** @description All rules with their customers, in the order in which they are served: of two that block a call the later one answers. */
             rules: components["schemas"]["Rule"][];
         };
         SamplingGroup: {
@@ -1026,6 +1284,14 @@ export interface components {
              * @example 5VZWQLX7B2KJ4T6Y
              */
             token?: string;
+        };
+        StateRequestBody: {
+            /**
+             * @description What to do with it.
+             * @example on
+             * @enum {string}
+             */
+            state: "off" | "shadow" | "on";
         };
         TopAnswerBody: {
             /**
@@ -2189,6 +2455,157 @@ export interface operations {
             };
         };
     };
+    "list-rule-history": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The member next of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "order-rules": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "get-rule": {
         parameters: {
             query?: {
@@ -2386,6 +2803,413 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "set-rule-customers": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomersOfRuleRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-rule-history": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The member next of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revert-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "switch-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-rule-version": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+                /** @description The version's number. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
