@@ -72,6 +72,7 @@ func (a *api) register() {
 	a.addRules()
 	a.addRuleStates()
 	a.addRuleHistory()
+	a.addDryRun()
 	a.addConfig()
 }
 

@@ -25,6 +25,7 @@ type governance struct {
 	t       testing.TB
 	handler http.Handler
 	rules   *rules.Rules
+	options Options
 }
 
 func openGovernance(t testing.TB) *governance {
@@ -44,7 +45,8 @@ func openGovernance(t testing.TB) *governance {
 		t.Fatal(err)
 	}
 	r := rules.New(db, time.Now)
-	return &governance{t, New(Options{Gate: gate, Rules: r, Clock: time.Now, Logger: log}), r}
+	o := Options{Gate: gate, Rules: r, Clock: time.Now, Logger: log}
+	return &governance{t, New(o), r, o}
 }
 
 func (g *governance) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
@@ -168,6 +170,7 @@ func TestGovernanceNeedsASignIn(t *testing.T) {
 	for _, o := range []struct{ method, path, body string }{
 		{"GET", "/rules", ""}, {"POST", "/rules", wholeRule}, {"GET", "/rules/x", ""}, {"PUT", "/rules/x", wholeRule}, {"DELETE", "/rules/x", ""},
 		{"GET", "/config", ""}, {"PUT", "/config", `{}`},
+		{"POST", "/rules/dry-run", wholeRule}, {"GET", "/rules/x/dry-run", ""}, {"POST", "/rules/preview", `{"rule":` + wholeRule + `}`},
 		{"PUT", "/rules/order", `{"rules":[]}`}, {"PUT", "/rules/x/state", `{"state":"on"}`}, {"PUT", "/rules/x/customers", `{"customers":[]}`},
 		{"GET", "/rules/history", ""}, {"GET", "/rules/x/history", ""}, {"GET", "/rules/x/versions/1", ""}, {"POST", "/rules/x/revert", `{"version":1}`},
 	} {

@@ -177,6 +177,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a rule on stored calls, before it is saved
+         * @description What it would have done, alone, decided by the engine of the gateways. Of the last 7 days unless said otherwise, 90 at most. Nothing is changed.
+         */
+        post: operations["dry-run-draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules/history": {
         parameters: {
             query?: never;
@@ -211,6 +231,26 @@ export interface paths {
          */
         put: operations["order-rules"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a rule answers a customer with
+         * @description With its merge tags filled in, as the gateways do it. Nothing is changed.
+         */
+        post: operations["preview-rule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -255,6 +295,26 @@ export interface paths {
          * @description The rest of the rule stays as it is. Gateways that wait for changes are told at once.
          */
         put: operations["set-rule-customers"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Try a rule on stored calls
+         * @description Of the last 7 days unless said otherwise, 90 at most; for a rule in shadow since it is, which is its report.
+         */
+        get: operations["dry-run-rule"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -445,6 +505,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AffectedCalls: {
+            /**
+             * Format: int64
+             * @description The calls it would have applied to.
+             * @example 200
+             */
+            calls: number;
+            /**
+             * @description The customer's id.
+             * @example acme
+             */
+            id: string;
+        };
         App: {
             /**
              * @description What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules.
@@ -741,6 +814,111 @@ export interface components {
             /** @description The whole cohort: users or companies, as the rule's type says, at most 100,000. */
             customers: components["schemas"]["RuleCustomer"][];
         };
+        DryRun: {
+            /**
+             * Format: int64
+             * @description Of the calls it would have applied to: those that some rule blocked anyway.
+             * @example 0
+             */
+            already: number;
+            /**
+             * Format: int64
+             * @description Of the calls it would have applied to: those with neither user nor company.
+             * @example 20
+             */
+            anonymous: number;
+            /**
+             * Format: int64
+             * @description Calls the rule would have applied to: blocked them, or added its headers if it does not block.
+             * @example 312
+             */
+            applied: number;
+            /**
+             * @description Whether the rule blocks.
+             * @example true
+             */
+            blocks: boolean;
+            /** @description The newest calls it would have applied to, at most 100, without headers and bodies. */
+            calls: components["schemas"]["WireEvent"][];
+            /** @description The most affected companies, at most 100. */
+            companies: components["schemas"]["AffectedCalls"][];
+            /**
+             * Format: int64
+             * @description Companies it would have affected.
+             * @example 4
+             */
+            company_count: number;
+            /**
+             * @description Whether all calls of the range were looked at. It ends after 250,000 calls or 8 seconds.
+             * @example true
+             */
+            complete: boolean;
+            /**
+             * Format: date-time
+             * @description Begin of the range.
+             * @example 2026-11-22T00:00:00Z
+             */
+            from: string;
+            /**
+             * Format: int64
+             * @description Calls it looked at.
+             * @example 120000
+             */
+            looked: number;
+            /**
+             * Format: int64
+             * @description Calls that no rule sees, because their authentication failed.
+             * @example 14
+             */
+            not_governed: number;
+            /**
+             * Format: date-time
+             * @description How far back it got, from the newest call on; the begin of the range when it is complete.
+             * @example 2026-11-22T00:00:00Z
+             */
+            reached: string;
+            /** @description Why. */
+            reasons: components["schemas"]["DryRunReason"][];
+            /**
+             * Format: date-time
+             * @description End of the range.
+             * @example 2026-11-24T10:00:00Z
+             */
+            to: string;
+            /**
+             * Format: int64
+             * @description Calls of which it cannot be said, because what the conditions look at is not stored.
+             * @example 3
+             */
+            unknown: number;
+            /**
+             * Format: int64
+             * @description Users it would have affected.
+             * @example 9
+             */
+            user_count: number;
+            /** @description The most affected users, at most 100. */
+            users: components["schemas"]["AffectedCalls"][];
+        };
+        DryRunReason: {
+            /**
+             * Format: int64
+             * @description How many calls.
+             * @example 3
+             */
+            calls: number;
+            /**
+             * @description What the rule looks at.
+             * @example request.body.plan
+             */
+            path: string;
+            /**
+             * @description masked: the value was masked before it was sent. not_kept: there was a body, but it is not stored. cut: only the body's beginning is stored.
+             * @example masked
+             * @enum {string}
+             */
+            why: "masked" | "not_kept" | "cut";
+        };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
             location?: string;
@@ -878,6 +1056,24 @@ export interface components {
              * @example 2026-11-22T10:00:00Z
              */
             t: string;
+        };
+        PreviewRequest: {
+            /**
+             * @description User or company, as the rule's type says; left out it is somebody who is not identified.
+             * @example acme
+             */
+            customer?: string;
+            /** @description The rule, saved or not. */
+            rule: components["schemas"]["RuleDraft"];
+            /**
+             * @description Values of merge tags, for a customer that is not in the rule's cohort.
+             * @example {
+             *       "0": "free"
+             *     }
+             */
+            values?: {
+                [key: string]: string;
+            };
         };
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
@@ -1137,6 +1333,40 @@ export interface components {
             readonly updated_at?: string;
             /** @description Merge tags that headers and body of the response may have, at most 100. */
             variables?: components["schemas"]["Variable"][];
+        };
+        RulePreview: {
+            /**
+             * @description Whether the rule is for this customer, if its conditions hold.
+             * @example true
+             */
+            applies: boolean;
+            /**
+             * @description Whether it answers instead of the backend.
+             * @example true
+             */
+            blocked: boolean;
+            /**
+             * @description Body of the answer; null when the call is not blocked, or the status has none.
+             * @example {
+             *       "error": "over the limit of plan free"
+             *     }
+             */
+            body: unknown;
+            /**
+             * @description Headers that are set on the answer.
+             * @example {
+             *       "X-Plan": "free"
+             *     }
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Status of the answer; 0 when the call is not blocked.
+             * @example 429
+             */
+            status: number;
         };
         RuleResponse: {
             /**
@@ -2455,6 +2685,100 @@ export interface operations {
             };
         };
     };
+    "dry-run-draft": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-rule-history": {
         parameters: {
             query?: {
@@ -2570,6 +2894,87 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "preview-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulePreview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2932,6 +3337,90 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "dry-run-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
