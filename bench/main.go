@@ -38,6 +38,7 @@ type bench struct {
 	memoryLength                      time.Duration
 	rate                              int // requests per second of the latency scenario
 	events                            int // of the queue scenario
+	gateways, changes                 int // of the rules scenario
 }
 
 // plan is how often and how long every contender of a scenario runs.
@@ -59,6 +60,7 @@ var scenarios = []scenario{
 	{"queue", (*bench).runQueue},
 	{"blocked", (*bench).runBlocked},
 	{"endpoints", (*bench).runEndpoints},
+	{"rules", (*bench).runRules},
 }
 
 func run(ctx context.Context, args []string) error {
@@ -79,6 +81,8 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&b.rate, "latency.rate", 3000, "requests per second of scenario latency, and of the second half of cost")
 	flags.DurationVar(&b.memoryLength, "memory.length", 20*time.Second, "length of scenario memory, twice")
 	flags.IntVar(&b.events, "queue.events", 1_000_000, "events of scenario queue")
+	flags.IntVar(&b.gateways, "rules.gateways", 100, "gateways of scenario rules")
+	flags.IntVar(&b.changes, "rules.changes", 50, "changes of scenario rules")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: go run ./bench [flags] [%s]\n", strings.Join(names(), "|"))
 		flags.PrintDefaults()

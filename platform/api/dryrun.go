@@ -100,7 +100,7 @@ func (a *api) addDryRun() {
 		if err != nil {
 			return nil, err
 		}
-		return a.dryRun(ctx, r.Scope, dryRunRange, u)
+		return a.dryRun(ctx, r.Scope, u)
 	})
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "dry-run-rule", Method: http.MethodGet, Path: "/api/v1/rules/{id}/dry-run", Tags: tags, Errors: []int{401, 404, 422, 503, 504},
@@ -114,11 +114,10 @@ func (a *api) addDryRun() {
 		if err != nil {
 			return nil, a.failure(ctx, err)
 		}
-		length := dryRunRange
-		if u.State == rules.Shadow {
-			length = min(max(a.Clock().Sub(u.StateAt), time.Second), maxDryRunRange)
+		if oldest := a.Clock().Add(-maxDryRunRange); r.From == "" && u.State == rules.Shadow && u.StateAt.After(oldest) {
+			r.From = u.StateAt.Format(time.RFC3339Nano)
 		}
-		return a.dryRun(ctx, r.Scope, length, u)
+		return a.dryRun(ctx, r.Scope, u)
 	})
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "preview-rule", Method: http.MethodPost, Path: "/api/v1/rules/preview", Tags: tags, Errors: []int{401, 404, 413, 422, 503},
@@ -148,14 +147,13 @@ func (a *api) addDryRun() {
 	})
 }
 
-// dryRun tries u on the calls of a range, which has this length unless the scope
-// has its begin.
-func (a *api) dryRun(ctx context.Context, s Scope, length time.Duration, u rules.Rule) (*dryRunAnswer, error) {
+// dryRun tries u on the calls of a range.
+func (a *api) dryRun(ctx context.Context, s Scope, u rules.Rule) (*dryRunAnswer, error) {
 	app, err := a.application(s.App)
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
-	in, err := parseSpan(s.From, s.To, a.Clock(), length)
+	in, err := parseSpan(s.From, s.To, a.Clock(), dryRunRange)
 	if err != nil {
 		return nil, err
 	}
