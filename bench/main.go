@@ -39,6 +39,7 @@ type bench struct {
 	rate                              int // requests per second of the latency scenario
 	events                            int // of the queue scenario
 	store                             store
+	gateways, changes                 int // of the rules scenario
 }
 
 // plan is how often and how long every contender of a scenario runs.
@@ -61,6 +62,7 @@ var scenarios = []scenario{
 	{name: "queue", run: (*bench).runQueue},
 	{name: "blocked", run: (*bench).runBlocked},
 	{name: "endpoints", run: (*bench).runEndpoints},
+	{name: "rules", run: (*bench).runRules},
 	{name: "platform", run: (*bench).runPlatform, alone: true},
 }
 
@@ -87,6 +89,8 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&b.store.events, "platform.events", 10_000_000, "events that scenario platform asks questions about")
 	flags.IntVar(&b.store.asks, "platform.asks", 20, "how often scenario platform asks each question")
 	flags.StringVar(&b.store.dir, "platform.data", "", "data `directory` of scenario platform, which is kept and used again; without it a temporary one")
+	flags.IntVar(&b.gateways, "rules.gateways", 100, "gateways of scenario rules")
+	flags.IntVar(&b.changes, "rules.changes", 50, "changes of scenario rules")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: go run ./bench [flags] [%s]\n", strings.Join(names(), "|"))
 		flags.PrintDefaults()

@@ -38,6 +38,7 @@ type Events interface {
 	Series(ctx context.Context, f events.Filter, by string, interval time.Duration, groups int) (events.Series, error)
 	Top(ctx context.Context, f events.Filter, by string, limit int) (events.Table, error)
 	Customers(ctx context.Context, f events.Filter, by string) ([]events.Customer, error)
+	Walk(ctx context.Context, w events.Walk, each func(*wire.Event) error) error
 }
 
 var _ Events = (*events.Store)(nil)
@@ -84,6 +85,9 @@ func (a *api) register() {
 	a.addCompanies()
 	a.addUsers()
 	a.addRules()
+	a.addRuleStates()
+	a.addRuleHistory()
+	a.addDryRun()
 	a.addConfig()
 	a.addPeople()
 	a.addTokens()
@@ -223,7 +227,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
+	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

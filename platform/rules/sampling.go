@@ -137,7 +137,7 @@ func (p *period) rate(e *wire.Event, weight int) (int, bool) {
 // candidates are the rates that may have applied to e, the documented one first.
 func (p *period) candidates(e *wire.Event) []int {
 	subject := rule.Subject{
-		UserID: e.UserID, CompanyID: e.CompanyID, Verb: e.Request.Verb, Route: pathOf(e.Request.URI), IP: e.Request.IPAddress, Headers: e.Request.Headers,
+		UserID: e.UserID, CompanyID: e.CompanyID, Verb: e.Request.Verb, Route: rawPathOf(e.Request.URI), IP: e.Request.IPAddress, Headers: e.Request.Headers,
 	}
 	if len(e.Request.Body) > 0 && e.Request.TransferEncoding != "base64" {
 		subject.Body = rule.Bytes(e.Request.Body)
@@ -155,8 +155,8 @@ func (p *period) candidates(e *wire.Event) []int {
 	return append(list, p.config.SampleRate, 100)
 }
 
-// pathOf is the path of an address, "/" when it has none.
-func pathOf(uri string) string {
+// rawPathOf is the path of an address as it is written, "/" when it has none.
+func rawPathOf(uri string) string {
 	if _, rest, ok := strings.Cut(uri, "://"); ok {
 		if uri = ""; strings.Contains(rest, "/") {
 			uri = rest[strings.IndexByte(rest, '/'):]

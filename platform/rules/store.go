@@ -24,12 +24,12 @@ var queries = state.ParseQueries(queriesFile)
 // row is a rule with what only the store knows of it.
 type row struct {
 	Rule
-	number        int64
+	number, place int64
 	customersHash string // "" when it has none
 }
 
 // List returns the rules of an application with their customers, in the order
-// in which they are served: the oldest first.
+// in which they are served: of two that block a call the later one answers.
 func (r *Rules) List(ctx context.Context, app string) ([]Rule, error) {
 	return r.list(ctx, app, "")
 }
@@ -81,22 +81,22 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 		if err != nil {
 			return err
 		}
-		enabled := rows[:0]
+		on := rows[:0]
 		for _, u := range rows {
-			if !u.Enabled {
+			if u.State != On {
 				continue
 			}
-			enabled = append(enabled, u)
+			on = append(on, u)
 			u.addTo(key)
 		}
 		in.configKey = hex.EncodeToString(key.Sum(nil))
 		in.sameConfig = before != nil && before.configKey == in.configKey
 		if !in.sameConfig {
-			if err := readCustomers(ctx, tx, app, "", enabled); err != nil {
+			if err := readCustomers(ctx, tx, app, "", on); err != nil {
 				return err
 			}
 		}
-		in.rules = rulesOf(enabled)
+		in.rules = rulesOf(on)
 		return nil
 	})
 	return in, err
@@ -151,14 +151,14 @@ func readRules(ctx context.Context, tx *sql.Tx, app, id string) ([]row, error) {
 		var u row
 		var document []byte
 		var id string
-		var updated int64
-		if err := rows.Scan(&u.number, &id, &u.Enabled, &document, &u.customersHash, &updated); err != nil {
+		var since, updated int64
+		if err := rows.Scan(&u.number, &id, &u.State, &since, &u.place, &document, &u.customersHash, &updated); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(document, &u.Wire); err != nil {
 			return fmt.Errorf("rule %s: %w", id, err)
 		}
-		u.UpdatedAt = time.UnixMicro(updated).UTC()
+		u.StateAt, u.UpdatedAt = time.UnixMicro(since).UTC(), time.UnixMicro(updated).UTC()
 		u.Customers = []Customer{}
 		list = append(list, u)
 		return nil
