@@ -31,6 +31,8 @@ func (p *Platform) Run(ctx context.Context) error {
 	defer stopMending()
 	mended := make(chan struct{})
 	go func() { defer close(mended); p.mendJournal(mending) }()
+	stopCohorts := p.runCohorts(loading)
+	defer stopCohorts()
 
 	server := &http.Server{
 		Handler:           p.handler,
@@ -72,6 +74,7 @@ func (p *Platform) Run(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("load: %w", err))
 		}
 	}
+	stopCohorts()
 	return errors.Join(append(errs, p.Close())...)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
@@ -48,6 +49,7 @@ type Options struct {
 	Gate      *access.Gate
 	Events    Events
 	Customers *customers.Store
+	Cohorts   *cohorts.Store
 	Rules     *rules.Rules
 	Books     Books
 	Clock     func() time.Time
@@ -84,6 +86,8 @@ func (a *api) register() {
 	a.addUsage()
 	a.addCompanies()
 	a.addUsers()
+	a.addCohorts()
+	a.addCustomer()
 	a.addRules()
 	a.addRuleStates()
 	a.addRuleHistory()
@@ -206,6 +210,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 	var many *access.TooManyError
 	var field *access.FieldError
 	var invalid *rules.InvalidError
+	var cohort *cohorts.InvalidError
 	var status huma.StatusError
 	switch {
 	case errors.As(err, &status):
@@ -217,6 +222,10 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return unprocessable("body."+field.Field, field.Message)
 	case errors.As(err, &invalid):
 		return unprocessables(invalid.Problems)
+	case errors.As(err, &cohort):
+		return wrongCohort(cohort)
+	case errors.Is(err, cohorts.ErrKind):
+		return unprocessable("body.kind", cohorts.ErrKind.Error())
 	case errors.Is(err, access.ErrRefused):
 		return huma.Error401Unauthorized("that is not a valid sign-in: check the token, or the e-mail and the password")
 	case errors.Is(err, access.ErrOwnersOnly):
@@ -227,7 +236,8 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion):
+	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, cohorts.ErrNotFound),
+		errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

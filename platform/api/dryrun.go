@@ -82,12 +82,12 @@ type RulePreview struct {
 	Body    json.RawMessage   `json:"body" doc:"Body of the answer; null when the call is not blocked, or the status has none." example:"{\"error\":\"over the limit of plan free\"}"`
 }
 
-type previewRequest struct {
+type previewRuleRequest struct {
 	OfApp
 	Body PreviewRequest
 }
 
-type previewAnswer struct{ Body RulePreview }
+type previewRuleAnswer struct{ Body RulePreview }
 
 func (a *api) addDryRun() {
 	tags := []string{"governance"}
@@ -124,7 +124,7 @@ func (a *api) addDryRun() {
 		OperationID: "preview-rule", Method: http.MethodPost, Path: "/api/v1/rules/preview", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 413, 422, 503},
 		MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "What a rule answers a customer with", Description: "With its merge tags filled in, as the gateways do it. Nothing is changed.",
-	}, func(ctx context.Context, r *previewRequest) (*previewAnswer, error) {
+	}, func(ctx context.Context, r *previewRuleRequest) (*previewRuleAnswer, error) {
 		if _, err := a.application(r.App); err != nil {
 			return nil, a.failure(ctx, err)
 		}
@@ -144,7 +144,7 @@ func (a *api) addDryRun() {
 		if len(shown.Body) == 0 {
 			shown.Body = json.RawMessage("null")
 		}
-		return &previewAnswer{Body: shown}, nil
+		return &previewRuleAnswer{Body: shown}, nil
 	})
 }
 

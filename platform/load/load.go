@@ -73,7 +73,8 @@ type Loader struct {
 	store   Store
 	seen    SeenSink
 	log     *slog.Logger
-	weights *Weights // nil: weights stay as they are sent
+	weights *Weights         // nil: weights stay as they are sent
+	loaded  func(app string) // nil: nobody is told
 
 	// trimming is held by who trims, and for reading by who counts what is
 	// between store and journal.
@@ -107,6 +108,10 @@ func New(j *journal.Journal, s Store, seen SeenSink, logger *slog.Logger) (*Load
 
 // CorrectWeights lets w correct what is loaded. It is called before Run.
 func (l *Loader) CorrectWeights(w *Weights) { l.weights = w }
+
+// OnLoaded sets who is told, after each load, of which applications there is more
+// in the store now. It must be called before Run, and f must be quick.
+func (l *Loader) OnLoaded(f func(app string)) { l.loaded = f }
 
 // Run loads until ctx ends, and returns nil then; otherwise the journal's error
 // when that was closed. A failing store is opened again and again; a failed
@@ -221,7 +226,21 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	if ahead != nil && ahead.err == nil {
 		l.ahead = ahead
 	}
+	l.tell(next.blocks)
 	return l.position < l.journal.Last(), nil
+}
+
+func (l *Loader) tell(blocks []events.Block) {
+	if l.loaded == nil {
+		return
+	}
+	told := map[string]bool{}
+	for i := range blocks {
+		if app := blocks[i].App; !told[app] {
+			told[app] = true
+			l.loaded(app)
+		}
+	}
 }
 
 // prepare reads and decodes what comes after a sequence number, and tells who is

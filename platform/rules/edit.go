@@ -15,7 +15,7 @@ import (
 // kept. When Create returns it is on disk, and served if it is on. An
 // *InvalidError says what is wrong with u; then nothing was changed.
 func (r *Rules) Create(ctx context.Context, app access.Application, u Rule) (Rule, error) {
-	e, err := newEdition(u)
+	e, err := r.newEdition(ctx, app.ID, u)
 	if err != nil {
 		return Rule{}, err
 	}
@@ -30,7 +30,7 @@ func (r *Rules) Create(ctx context.Context, app access.Application, u Rule) (Rul
 // ErrNotFound; otherwise it is like Create. Customers are written only if they
 // are others than before.
 func (r *Rules) Replace(ctx context.Context, app access.Application, id string, u Rule) (Rule, error) {
-	e, err := newEdition(u)
+	e, err := r.newEdition(ctx, app.ID, u)
 	if err != nil {
 		return Rule{}, err
 	}
@@ -69,7 +69,7 @@ func (r *Rules) alter(ctx context.Context, app access.Application, id string, fn
 		}
 		u := rows[0].Rule
 		fn(&u)
-		if e, err = newEdition(u); err != nil {
+		if e, err = r.newEdition(ctx, app.ID, u); err != nil {
 			return err
 		}
 		return e.change(ctx, tx, app.ID, before, r.now(), Changed)
@@ -155,8 +155,8 @@ type edition struct {
 }
 
 // newEdition checks u and gives it its defaults.
-func newEdition(u Rule) (*edition, error) {
-	u, err := checked(u)
+func (r *Rules) newEdition(ctx context.Context, app string, u Rule) (*edition, error) {
+	u, err := r.checkedFor(ctx, app, u)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +180,9 @@ func (e *edition) add(ctx context.Context, tx *sql.Tx, app string, how How) erro
 		return err
 	}
 	if err := e.cohort.add(ctx, tx, e.number); err != nil {
+		return err
+	}
+	if err := e.keepCohort(ctx, tx, e.number); err != nil {
 		return err
 	}
 	if err := checkTotal(ctx, tx, app); err != nil {
@@ -215,6 +218,9 @@ func (e *edition) change(ctx context.Context, tx *sql.Tx, app string, before row
 		if err := e.cohort.add(ctx, tx, e.number); err != nil {
 			return err
 		}
+	}
+	if err := e.keepCohort(ctx, tx, e.number); err != nil {
+		return err
 	}
 	if err := checkTotal(ctx, tx, app); err != nil {
 		return err

@@ -47,6 +47,8 @@ type kept struct {
 	stateBefore     State
 	documentBefore  []byte // empty: there is none before
 	customersBefore string
+	cohort          string
+	cohortBefore    string
 }
 
 // History returns the versions of a rule, or with an id of "" of all rules and
@@ -90,7 +92,8 @@ func readVersions(ctx context.Context, tx *sql.Tx, app, id string, before int64,
 		var v kept
 		var at int64
 		err := rows.Scan(&v.Number, &v.RuleID, &at, &v.Who, &v.How, &v.State, &v.place, &v.document, &v.customers,
-			&v.stateBefore, &v.documentBefore, &v.customersBefore, &v.Exists)
+			&v.cohort,
+			&v.stateBefore, &v.documentBefore, &v.customersBefore, &v.cohortBefore, &v.Exists)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +105,7 @@ func readVersions(ctx context.Context, tx *sql.Tx, app, id string, before int64,
 
 // rule returns the rule as it was, without its customers.
 func (v *kept) rule() (u Rule, err error) {
-	u.State, u.Customers = v.State, []Customer{}
+	u.State, u.Cohort, u.Customers = v.State, v.cohort, []Customer{}
 	return u, json.Unmarshal(v.document, &u.Wire)
 }
 
@@ -125,7 +128,7 @@ func (v *kept) compare(ctx context.Context, tx *sql.Tx, app string) error {
 	if len(v.documentBefore) == 0 || v.How == Deleted {
 		return nil
 	}
-	before := Rule{State: v.stateBefore}
+	before := Rule{State: v.stateBefore, Cohort: v.cohortBefore}
 	if err := json.Unmarshal(v.documentBefore, &before.Wire); err != nil {
 		return err
 	}
@@ -152,6 +155,7 @@ func Difference(before, after Rule) ([]Change, error) {
 		{"state", before.State, after.State},
 		{"name", b.Name, a.Name},
 		{"type", b.Type, a.Type},
+		{"cohort", before.Cohort, after.Cohort},
 		{"applied_to", b.AppliedTo, a.AppliedTo},
 		{"applied_to_unidentified", b.AppliedToUnidentified, a.AppliedToUnidentified},
 		{"regex_config", b.RegexConfig, a.RegexConfig},
@@ -273,7 +277,7 @@ func (r *Rules) Revert(ctx context.Context, app access.Application, id string, n
 		if state == "" && !deleted {
 			u.State = before.State
 		}
-		if e, err = newEdition(u); err != nil {
+		if e, err = r.newEdition(ctx, app.ID, u); err != nil {
 			return err
 		}
 		if !deleted {

@@ -57,7 +57,7 @@ func (u *row) keep(ctx context.Context, tx *sql.Tx, app string, at time.Time, ho
 	if err != nil {
 		return err
 	}
-	return keepVersion(ctx, tx, app, u.Wire.ID, at, how, u.State, u.place, document, u.customersHash)
+	return keepVersion(ctx, tx, app, u.Wire.ID, at, how, u.State, u.place, document, u.customersHash, u.Cohort)
 }
 
 // reordering is the document of a version of the order.
@@ -68,15 +68,15 @@ func keepOrder(ctx context.Context, tx *sql.Tx, app string, o reordering, at tim
 	if err != nil {
 		return err
 	}
-	return keepVersion(ctx, tx, app, "", at, Ordered, Off, 0, text, "")
+	return keepVersion(ctx, tx, app, "", at, Ordered, Off, 0, text, "", "")
 }
 
-func keepVersion(ctx context.Context, tx *sql.Tx, app, id string, at time.Time, how How, state State, place int64, document []byte, customersHash string) error {
+func keepVersion(ctx context.Context, tx *sql.Tx, app, id string, at time.Time, how How, state State, place int64, document []byte, customersHash, cohort string) error {
 	who := whoIn(ctx)
 	if how == Before {
 		who = ""
 	}
-	if _, err := tx.ExecContext(ctx, queries.Get("add_version"), app, id, at.UnixMicro(), who, how, state, place, string(document), customersHash); err != nil {
+	if _, err := tx.ExecContext(ctx, queries.Get("add_version"), app, id, at.UnixMicro(), who, how, state, place, string(document), customersHash, cohort); err != nil {
 		return err
 	}
 	result, err := tx.ExecContext(ctx, queries.Get("drop_versions"), app, id, maxRuleVersions, maxVersions)

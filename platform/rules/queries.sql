@@ -1,7 +1,8 @@
 -- name: rules
 -- An id of '' stands for all.
-SELECT number, id, state, state_at, place, document, customers_hash, updated_at
-FROM rules WHERE app = ?1 AND (?2 = '' OR id = ?2) ORDER BY place, number;
+SELECT r.number, r.id, r.state, r.state_at, r.place, r.document, r.customers_hash, r.updated_at, coalesce(c.cohort, '')
+FROM rules r LEFT JOIN rule_cohorts c ON c.rule = r.number
+WHERE r.app = ?1 AND (?2 = '' OR r.id = ?2) ORDER BY r.place, r.number;
 
 -- name: add_rule
 -- A place of 0 is behind all others.
@@ -41,8 +42,8 @@ INSERT INTO configurations (app, document, updated_at) VALUES (?, ?, ?)
 ON CONFLICT (app) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at;
 
 -- name: add_version
-INSERT INTO rule_versions (app, rule, at, who, how, state, place, document, customers_hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO rule_versions (app, rule, at, who, how, state, place, document, customers_hash, cohort)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: has_versions
 SELECT EXISTS (SELECT 1 FROM rule_versions WHERE app = ? AND rule = ?);
@@ -50,8 +51,8 @@ SELECT EXISTS (SELECT 1 FROM rule_versions WHERE app = ? AND rule = ?);
 -- name: versions
 -- The newest first, each with the one before it of the same rule. A rule of ''
 -- stands for all, and a number of 0 for the newest.
-SELECT v.number, v.rule, v.at, v.who, v.how, v.state, v.place, v.document, v.customers_hash,
-       coalesce(b.state, ''), coalesce(b.document, ''), coalesce(b.customers_hash, ''),
+SELECT v.number, v.rule, v.at, v.who, v.how, v.state, v.place, v.document, v.customers_hash, v.cohort,
+       coalesce(b.state, ''), coalesce(b.document, ''), coalesce(b.customers_hash, ''), coalesce(b.cohort, ''),
        EXISTS (SELECT 1 FROM rules r WHERE r.app = v.app AND r.id = v.rule)
 FROM rule_versions v
 LEFT JOIN rule_versions b ON b.number =

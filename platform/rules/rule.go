@@ -30,7 +30,8 @@ type Rule struct {
 	Wire      wire.Rule
 	State     State
 	StateAt   time.Time  // since when it is in this state; UTC, microseconds
-	Customers []Customer // its cohort, by id: users or companies, as the rule's type says
+	Customers []Customer // by id: users or companies, as the rule's type says
+	Cohort    string     // id of the cohort whose members are the customers; then there are no Customers here
 	UpdatedAt time.Time  // UTC, microseconds
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/gatemeter/gatemeter/platform/state"
@@ -70,6 +71,10 @@ func (r *Rules) list(ctx context.Context, app, id string) (list []Rule, err erro
 // read returns what the documents of an application are made of; customers are
 // left out when they are those of the documents before, which may be nil.
 func (r *Rules) read(ctx context.Context, app string, before *Documents) (in input, err error) {
+	states, err := r.membershipsOf(ctx, app)
+	if err != nil {
+		return in, err
+	}
 	err = r.snapshot(ctx, func(tx *sql.Tx) error {
 		key := sha256.New()
 		var text []byte
@@ -81,12 +86,8 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 		if err != nil {
 			return err
 		}
-		on := rows[:0]
-		for _, u := range rows {
-			if u.State != On {
-				continue
-			}
-			on = append(on, u)
+		on := withCohorts(slices.DeleteFunc(rows, func(u row) bool { return u.State != On }), states)
+		for _, u := range on {
 			u.addTo(key)
 		}
 		in.configKey = hex.EncodeToString(key.Sum(nil))
@@ -99,6 +100,9 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 		in.rules = rulesOf(on)
 		return nil
 	})
+	if err == nil && !in.sameConfig {
+		err = r.fillMembers(ctx, app, in.rules)
+	}
 	return in, err
 }
 
@@ -152,7 +156,7 @@ func readRules(ctx context.Context, tx *sql.Tx, app, id string) ([]row, error) {
 		var document []byte
 		var id string
 		var since, updated int64
-		if err := rows.Scan(&u.number, &id, &u.State, &since, &u.place, &document, &u.customersHash, &updated); err != nil {
+		if err := rows.Scan(&u.number, &id, &u.State, &since, &u.place, &document, &u.customersHash, &updated, &u.Cohort); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(document, &u.Wire); err != nil {
