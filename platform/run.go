@@ -28,7 +28,7 @@ func (p *Platform) Run(ctx context.Context) error {
 	go func() { loaded <- p.loader.Run(loading) }()
 
 	server := &http.Server{
-		Handler:           p.handler,
+		Handler:           working(p.handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       readTime,
 		WriteTimeout:      writeTime,
@@ -40,7 +40,9 @@ func (p *Platform) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	if p.listener != nil {
 		p.log.Info("the platform listens", "url", p.baseURL(), "data", p.dir)
-		go func() { served <- server.Serve(p.listener) }()
+		visitors := newCrowd(p.listener, connectionLimit())
+		server.ConnContext = visitors.connContext
+		go func() { served <- server.Serve(visitors) }()
 	}
 
 	var errs []error

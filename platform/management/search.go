@@ -72,12 +72,15 @@ func document(c call, known ...string) (object, error) {
 	return members("body", v, known...)
 }
 
+// searchMembers are what a search can have.
+var searchMembers = []string{"query", "post_filter", "size", "from", "sort", "search_after", "aggs", "aggregations", "_source", "track_total_hits", "track_scores", "version"}
+
 func (a *API) searchEvents(c call) error {
 	f, p, err := a.scope(c)
 	if err != nil {
 		return err
 	}
-	o, err := document(c, "query", "post_filter", "size", "from", "sort", "search_after", "aggs", "aggregations", "_source", "track_total_hits", "track_scores", "version")
+	o, err := document(c, searchMembers...)
 	if err != nil {
 		return err
 	}
