@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/api"
+	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/collect"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
@@ -58,6 +59,7 @@ type Platform struct {
 	journal   *journal.Journal
 	events    *events.Store
 	loader    *load.Loader
+	cohorts   *cohorts.Store
 	rules     *rules.Rules
 	handler   http.Handler
 	signInURL string
@@ -165,7 +167,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	p.rules = rules.New(p.state, o.Clock)
-	return nil
+	return p.openCohorts(ctx, o)
 }
 
 // routes puts the parts together under one address.
@@ -176,7 +178,7 @@ func (p *Platform) routes(o Options) http.Handler {
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
-		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader,
+		Gate: p.gate, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Books: p.loader,
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	scripts := management.New(management.Options{

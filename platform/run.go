@@ -27,6 +27,9 @@ func (p *Platform) Run(ctx context.Context) error {
 	loaded := make(chan error, 1)
 	go func() { loaded <- p.loader.Run(loading) }()
 
+	stopCohorts := p.runCohorts(loading)
+	defer stopCohorts()
+
 	server := &http.Server{
 		Handler:           working(p.handler),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -69,5 +72,6 @@ func (p *Platform) Run(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("load: %w", err))
 		}
 	}
+	stopCohorts()
 	return errors.Join(append(errs, p.Close())...)
 }

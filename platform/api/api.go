@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
@@ -34,6 +35,7 @@ type Options struct {
 	Gate      *access.Gate
 	Events    *events.Store
 	Customers *customers.Store
+	Cohorts   *cohorts.Store
 	Rules     *rules.Rules
 	Books     Books
 	Clock     func() time.Time
@@ -69,6 +71,8 @@ func (a *api) register() {
 	a.addUsage()
 	a.addCompanies()
 	a.addUsers()
+	a.addCohorts()
+	a.addCustomer()
 	a.addRules()
 	a.addConfig()
 }
@@ -185,6 +189,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 	var many *access.TooManyError
 	var field *access.FieldError
 	var invalid *rules.InvalidError
+	var cohort *cohorts.InvalidError
 	var status huma.StatusError
 	switch {
 	case errors.As(err, &status):
@@ -196,13 +201,17 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return unprocessable("body."+field.Field, field.Message)
 	case errors.As(err, &invalid):
 		return unprocessables(invalid.Problems)
+	case errors.As(err, &cohort):
+		return wrongCohort(cohort)
+	case errors.Is(err, cohorts.ErrKind):
+		return unprocessable("body.kind", cohorts.ErrKind.Error())
 	case errors.Is(err, access.ErrRefused):
 		return huma.Error401Unauthorized("that is not a valid sign-in: check the token, or the e-mail and the password")
 	case errors.Is(err, access.ErrNobody):
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
+	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, cohorts.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

@@ -33,6 +33,7 @@ type Rule struct {
 	RegexConfig           []RegexGroup   `json:"regex_config" required:"false" nullable:"false" doc:"The calls it applies to: those for which all conditions of one of these groups hold; all calls when there is no group."`
 	Response              RuleResponse   `json:"response" required:"false" doc:"What it answers with." example:"{\"status\":429,\"headers\":{\"X-Plan\":\"{{0}}\"},\"body\":{\"error\":\"over the limit of plan {{0}}\"}}"`
 	Customers             []RuleCustomer `json:"customers" required:"false" nullable:"false" doc:"Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex."`
+	Cohort                string         `json:"cohort" required:"false" maxLength:"64" doc:"Id of a cohort whose members are its customers, followed live; then customers is empty." example:"co_64ca685a833073c6b41b15f3"`
 	CreatedAt             time.Time      `json:"created_at" readOnly:"true" required:"false" doc:"When it was made. Rules are served in this order; of two that block a call the later one answers." example:"2026-11-22T10:00:00.123456Z"`
 	UpdatedAt             time.Time      `json:"updated_at" readOnly:"true" required:"false" doc:"When it was changed last." example:"2026-11-22T10:00:00.123456Z"`
 }
@@ -197,7 +198,7 @@ func (a *api) deleteRule(ctx context.Context, r *OfRule) (*struct{}, error) {
 
 // rule returns what is kept of a draft.
 func (d RuleDraft) rule() rules.Rule {
-	u := rules.Rule{Enabled: d.Enabled, Wire: wire.Rule{
+	u := rules.Rule{Enabled: d.Enabled, Cohort: d.Cohort, Wire: wire.Rule{
 		Name: d.Name, Type: d.Type, Block: d.Block, AppliedTo: d.AppliedTo, AppliedToUnidentified: d.AppliedToUnidentified,
 		Response: wire.RuleResponse(d.Response),
 	}}
@@ -218,7 +219,7 @@ func (d RuleDraft) rule() rules.Rule {
 func ruleOf(u rules.Rule) Rule {
 	w := u.Wire
 	shown := Rule{
-		ID: w.ID, Name: w.Name, Type: w.Type, Enabled: u.Enabled, Block: w.Block, AppliedTo: w.AppliedTo,
+		ID: w.ID, Name: w.Name, Type: w.Type, Enabled: u.Enabled, Cohort: u.Cohort, Block: w.Block, AppliedTo: w.AppliedTo,
 		AppliedToUnidentified: w.AppliedToUnidentified, Response: RuleResponse(w.Response), CreatedAt: w.CreatedAt, UpdatedAt: u.UpdatedAt,
 		Variables: make([]Variable, len(w.Variables)), RegexConfig: make([]RegexGroup, len(w.RegexConfig)), Customers: make([]RuleCustomer, len(u.Customers)),
 	}

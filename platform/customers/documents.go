@@ -43,8 +43,8 @@ func (s *Store) Document(ctx context.Context, app, kind, id string) (Document, e
 	return list[0], nil
 }
 
-// Subscriptions returns those of a company by id, 1000 at most.
-func (s *Store) Subscriptions(ctx context.Context, app, company string) ([]Document, error) {
+// SubscriptionDocuments returns those of a company by id, 1000 at most.
+func (s *Store) SubscriptionDocuments(ctx context.Context, app, company string) ([]Document, error) {
 	return s.documents(ctx, "subscription_documents", app, company)
 }
 

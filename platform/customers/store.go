@@ -27,8 +27,9 @@ const TooLarge = "too_large"
 
 // Store keeps customers in the state's database. It is safe for concurrent use.
 type Store struct {
-	db    *state.DB
-	clock func() time.Time
+	db      *state.DB
+	clock   func() time.Time
+	changed Changed // nil: nobody
 }
 
 // New returns a store on db.
@@ -98,6 +99,12 @@ func (s *Store) upsert(ctx context.Context, app, kind string, ups []upsert) ([]w
 	})
 	if err != nil {
 		return nil, fmt.Errorf("customers: %w", err)
+	}
+	if s.changed != nil && len(rejected) < len(ups) {
+		if kind == "subscription" {
+			kind = KindCompany
+		}
+		s.changed(app, kind)
 	}
 	return rejected, nil
 }

@@ -54,6 +54,7 @@ type Loader struct {
 	store   *events.Store
 	seen    SeenSink
 	log     *slog.Logger
+	loaded  func(app string) // nil: nobody is told
 
 	// trimming is held by who trims, and for reading by who counts what is
 	// between store and journal.
@@ -83,6 +84,10 @@ func New(j *journal.Journal, s *events.Store, seen SeenSink, logger *slog.Logger
 	}
 	return l, nil
 }
+
+// OnLoaded sets who is told, after each load, of which applications there is more
+// in the store now. It must be called before Run, and f must be quick.
+func (l *Loader) OnLoaded(f func(app string)) { l.loaded = f }
 
 // Run loads until ctx ends, and returns nil then; otherwise the journal's error
 // when that was closed or has failed. A failing store is opened again and again.
@@ -150,7 +155,21 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 		return false, errors.Join(err, l.recover(ctx))
 	}
 	l.position = blocks[len(blocks)-1].Seq
+	l.tell(read)
 	return l.position < l.journal.Last(), nil
+}
+
+func (l *Loader) tell(blocks []events.Block) {
+	if l.loaded == nil {
+		return
+	}
+	told := map[string]bool{}
+	for i := range blocks {
+		if app := blocks[i].App; !told[app] {
+			told[app] = true
+			l.loaded(app)
+		}
+	}
 }
 
 // recover opens the store again, and finds out what is in it.

@@ -19,7 +19,7 @@ func (a *API) addProfiles() {
 	addProfiles(a, "companies", customers.KindCompany, wire.DecodeCompany, a.Customers.UpsertCompanies, func(u wire.Company) string { return u.CompanyID })
 	addProfiles(a, "subscriptions", customers.KindSubscription, wire.DecodeSubscription, a.Customers.UpsertSubscriptions, func(u wire.Subscription) string { return u.SubscriptionID })
 	a.handle("GET /v1/search/~/companies/{id}/subscriptions", "customers:read", func(c call) error {
-		list, err := a.Customers.Subscriptions(c.Context(), c.app.ID, c.PathValue("id"))
+		list, err := a.Customers.SubscriptionDocuments(c.Context(), c.app.ID, c.PathValue("id"))
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 // kept. When Create returns it is on disk and served. An *InvalidError says what
 // is wrong with u; then nothing was changed.
 func (r *Rules) Create(ctx context.Context, app access.Application, u Rule) (Rule, error) {
-	u, err := checked(u)
+	u, err := r.checkedFor(ctx, app.ID, u)
 	if err != nil {
 		return Rule{}, err
 	}
@@ -38,6 +38,9 @@ func (r *Rules) Create(ctx context.Context, app access.Application, u Rule) (Rul
 		if err := cohort.add(ctx, tx, number); err != nil {
 			return err
 		}
+		if err := u.keepCohort(ctx, tx, number); err != nil {
+			return err
+		}
 		return checkTotal(ctx, tx, app.ID)
 	})
 }
@@ -46,7 +49,7 @@ func (r *Rules) Create(ctx context.Context, app access.Application, u Rule) (Rul
 // ErrNotFound; otherwise it is like Create. Customers are written only if they
 // are others than before.
 func (r *Rules) Replace(ctx context.Context, app access.Application, id string, u Rule) (Rule, error) {
-	u, err := checked(u)
+	u, err := r.checkedFor(ctx, app.ID, u)
 	if err != nil {
 		return Rule{}, err
 	}
@@ -81,6 +84,9 @@ func (r *Rules) Replace(ctx context.Context, app access.Application, id string, 
 			if err := cohort.add(ctx, tx, before.number); err != nil {
 				return err
 			}
+		}
+		if err := u.keepCohort(ctx, tx, before.number); err != nil {
+			return err
 		}
 		return checkTotal(ctx, tx, app.ID)
 	})

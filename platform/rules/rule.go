@@ -29,7 +29,8 @@ const (
 type Rule struct {
 	Wire      wire.Rule
 	Enabled   bool       // whether it is served
-	Customers []Customer // its cohort, by id: users or companies, as the rule's type says
+	Customers []Customer // by id: users or companies, as the rule's type says
+	Cohort    string     // id of the cohort whose members are the customers; then there are no Customers here
 	UpdatedAt time.Time  // UTC, microseconds
 }
 

@@ -19,8 +19,9 @@ import (
 // Rules holds the rules and the documents of every application. It is safe for
 // concurrent use.
 type Rules struct {
-	db    *state.DB
-	clock func() time.Time
+	db          *state.DB
+	clock       func() time.Time
+	memberships Memberships // nil: no rule can name a cohort
 
 	mu   sync.Mutex
 	apps map[string]*served // by application; guarded by mu

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/gatemeter/gatemeter/platform/state"
@@ -58,6 +59,9 @@ func (r *Rules) list(ctx context.Context, app, id string) (list []Rule, err erro
 		if err != nil {
 			return err
 		}
+		if err := readCohorts(ctx, tx, app, id, rows); err != nil {
+			return err
+		}
 		if err := readCustomers(ctx, tx, app, id, rows); err != nil {
 			return err
 		}
@@ -70,6 +74,10 @@ func (r *Rules) list(ctx context.Context, app, id string) (list []Rule, err erro
 // read returns what the documents of an application are made of; customers are
 // left out when they are those of the documents before, which may be nil.
 func (r *Rules) read(ctx context.Context, app string, before *Documents) (in input, err error) {
+	states, err := r.membershipsOf(ctx, app)
+	if err != nil {
+		return in, err
+	}
 	err = r.snapshot(ctx, func(tx *sql.Tx) error {
 		key := sha256.New()
 		var text []byte
@@ -81,12 +89,11 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 		if err != nil {
 			return err
 		}
-		enabled := rows[:0]
-		for _, u := range rows {
-			if !u.Enabled {
-				continue
-			}
-			enabled = append(enabled, u)
+		if err := readCohorts(ctx, tx, app, "", rows); err != nil {
+			return err
+		}
+		enabled := withCohorts(slices.DeleteFunc(rows, func(u row) bool { return !u.Enabled }), states)
+		for _, u := range enabled {
 			u.addTo(key)
 		}
 		in.configKey = hex.EncodeToString(key.Sum(nil))
@@ -99,6 +106,9 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 		in.rules = rulesOf(enabled)
 		return nil
 	})
+	if err == nil && !in.sameConfig {
+		err = r.fillMembers(ctx, app, in.rules)
+	}
 	return in, err
 }
 

@@ -21,6 +21,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cohorts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cohorts */
+        get: operations["list-cohorts"];
+        put?: never;
+        /**
+         * Add a cohort
+         * @description Its members are found before the answer, and again whenever calls, profiles or time may have changed them.
+         */
+        post: operations["add-cohort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who entered and left
+         * @description They are kept for 90 days.
+         */
+        get: operations["list-cohort-changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What cohorts can look at in profiles */
+        get: operations["list-cohort-fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Who would be in a cohort
+         * @description Nothing is stored.
+         */
+        post: operations["preview-cohort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One cohort */
+        get: operations["get-cohort"];
+        /**
+         * Replace a cohort
+         * @description Members are found anew when the criteria are others.
+         */
+        put: operations["change-cohort"];
+        post?: never;
+        /**
+         * Delete a cohort
+         * @description With its history. A cohort that rules name can not be deleted.
+         */
+        delete: operations["delete-cohort"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is in a cohort */
+        get: operations["list-cohort-members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/companies": {
         parameters: {
             query?: never;
@@ -50,6 +170,40 @@ export interface paths {
         };
         /** What is known of a company */
         get: operations["get-company"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/companies/{id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which cohorts a company is in, and which rules apply to it */
+        get: operations["get-company-standing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/companies/{id}/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a company has subscribed to */
+        get: operations["list-subscriptions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -304,6 +458,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which cohorts a user is in, and which rules apply to it */
+        get: operations["get-user-standing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -334,6 +505,26 @@ export interface components {
         AppsAnswerBody: {
             /** @description All applications, oldest first. */
             apps: components["schemas"]["App"][];
+        };
+        AttributeCondition: {
+            /**
+             * @description metadata.NAME, campaign.NAME (a dot walks into objects), id, ip_address; of a user company_id or user_agent_string; of a company company_domain, subscription.status or subscription.plan_id.
+             * @example metadata.plan
+             */
+            field: string;
+            /**
+             * @description is and is_not: one and none of the values, in any case; contains: one of them as a part; greater and less: as numbers. A list satisfies it when one element does.
+             * @example is
+             * @enum {string}
+             */
+            op: "is" | "is_not" | "contains" | "greater" | "less" | "exists" | "not_exists";
+            /**
+             * @description With what it is compared: at most 100; one for greater and less; none for exists and not_exists.
+             * @example [
+             *       "free"
+             *     ]
+             */
+            values?: string[] | null;
         };
         Balance: {
             /**
@@ -381,6 +572,183 @@ export interface components {
              * @example 1190
              */
             stored: number;
+        };
+        ChangesAnswerBody: {
+            /** @description The latest first. */
+            changes: components["schemas"]["CohortChange"][];
+            /**
+             * @description Cursor of the next page; empty at the end.
+             * @example
+             */
+            next: string;
+        };
+        Cohort: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /** @description Who is in it. */
+            criteria: components["schemas"]["Criteria"];
+            /**
+             * Format: date-time
+             * @description When its members were looked for last; null: not since the platform was started.
+             * @example 2026-11-22T10:00:00Z
+             */
+            evaluated_at: string | null;
+            /**
+             * @description Given by the platform.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            id: string;
+            /**
+             * @description What it is made of. It can not be changed.
+             * @example company
+             * @enum {string}
+             */
+            kind: "user" | "company";
+            /**
+             * Format: int64
+             * @description How many are in it.
+             * @example 42
+             */
+            members: number;
+            /**
+             * @description Name for people, at most 200 characters.
+             * @example Gone quiet
+             */
+            name: string;
+            /** @description How that changed during the last 30 days, oldest first: by the hour, and only where it changed. */
+            sizes: components["schemas"]["CohortSize"][];
+            /**
+             * Format: date-time
+             * @description When it was edited last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            updated_at: string;
+        };
+        CohortChange: {
+            /**
+             * Format: date-time
+             * @description When it was found.
+             * @example 2026-11-22T10:00:00Z
+             */
+            at: string;
+            /**
+             * @description The cohort.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort_id: string;
+            /**
+             * @description Its name.
+             * @example Gone quiet
+             */
+            cohort_name: string;
+            /**
+             * @description Whether it is because the cohort was made or edited; then the customer did nothing new.
+             * @example false
+             */
+            edited: boolean;
+            /**
+             * @description true: entered, false: left.
+             * @example true
+             */
+            entered: boolean;
+            /**
+             * @description The user's or company's id.
+             * @example acme
+             */
+            id: string;
+            /**
+             * @description What it is made of: user or company.
+             * @example company
+             */
+            kind: string;
+            /**
+             * @description From the profile; empty when unknown.
+             * @example Acme Inc.
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description Grows with every change.
+             * @example 1204
+             */
+            number: number;
+        };
+        CohortCondition: {
+            /** @description What its profile says. */
+            attribute?: components["schemas"]["AttributeCondition"];
+            /** @description What the customer did. */
+            usage?: components["schemas"]["UsageCondition"];
+        };
+        CohortDraft: {
+            /** @description Who is in it. */
+            criteria: components["schemas"]["Criteria"];
+            /**
+             * @description What it is made of. It can not be changed.
+             * @example company
+             * @enum {string}
+             */
+            kind: "user" | "company";
+            /**
+             * @description Name for people, at most 200 characters.
+             * @example Gone quiet
+             */
+            name: string;
+        };
+        CohortMember: {
+            /**
+             * @description The company of a user; empty when unknown.
+             * @example
+             */
+            company_id: string;
+            /**
+             * @description E-mail of a user, domain of a company; empty when unknown.
+             * @example acme.example
+             */
+            detail: string;
+            /**
+             * Format: date-time
+             * @description Since when it is in; null in a preview.
+             * @example 2026-11-22T10:00:00Z
+             */
+            entered_at: string | null;
+            /**
+             * @description The user's or company's id.
+             * @example acme
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description The last call ever; null before the first.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            last_seen: string | null;
+            /**
+             * @description From the profile; empty when unknown.
+             * @example Acme Inc.
+             */
+            name: string;
+        };
+        CohortSize: {
+            /**
+             * Format: int64
+             * @description Members at its end, and until the next step.
+             * @example 42
+             */
+            members: number;
+            /**
+             * Format: date-time
+             * @description Begin of the hour.
+             * @example 2026-11-22T10:00:00Z
+             */
+            t: string;
+        };
+        CohortsAnswerBody: {
+            /** @description All of them, the oldest first. */
+            cohorts: components["schemas"]["Cohort"][];
         };
         CompaniesAnswerBody: {
             /** @description Also those without calls within the range. */
@@ -600,6 +968,73 @@ export interface components {
                 [key: string]: number;
             };
         };
+        Criteria: {
+            /** @description At least one, at most 20. */
+            conditions: components["schemas"]["CohortCondition"][];
+            /**
+             * @description Whether all conditions must hold, or one.
+             * @example all
+             * @enum {string}
+             */
+            match: "all" | "any";
+        };
+        CustomerCohort: {
+            /**
+             * Format: date-time
+             * @description Since when the customer is in it.
+             * @example 2026-11-22T10:00:00Z
+             */
+            entered_at: string;
+            /**
+             * @description The cohort's id.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example Gone quiet
+             */
+            name: string;
+        };
+        CustomerRule: {
+            /**
+             * @description Whether it blocks calls; otherwise it adds headers to answers.
+             * @example true
+             */
+            block: boolean;
+            /**
+             * @description The cohort it follows; empty when it follows none.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort: string;
+            /**
+             * @description The rule's id.
+             * @example 64ca685a833073c6b41b15f3
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example Free plan: 1,000 calls a month
+             */
+            name: string;
+            /**
+             * @description Whether only calls that fit its conditions are concerned.
+             * @example false
+             */
+            some: boolean;
+            /**
+             * Format: int64
+             * @description Status of blocked calls.
+             * @example 429
+             */
+            status: number;
+            /**
+             * @description customer: it names the customer; cohort: the customer is in its cohort; not_matching: it is for all but some; everyone: it is for whoever calls.
+             * @example cohort
+             * @enum {string}
+             */
+            why: "customer" | "cohort" | "not_matching" | "everyone";
+        };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
             location?: string;
@@ -650,6 +1085,15 @@ export interface components {
              */
             next: string;
         };
+        FieldsAnswerBody: {
+            /**
+             * @description What an attribute condition can name: what the platform knows, and what profiles have in their metadata.
+             * @example [
+             *       "metadata.plan"
+             *     ]
+             */
+            fields: string[];
+        };
         Group: {
             /**
              * Format: int64
@@ -676,6 +1120,15 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        MembersAnswerBody: {
+            /** @description Who entered last first. */
+            members: components["schemas"]["CohortMember"][];
+            /**
+             * @description Cursor of the next page; empty at the end.
+             * @example
+             */
+            next: string;
         };
         PipelineAnswerBody: {
             /** @description The balance of every application, at one moment. */
@@ -718,6 +1171,26 @@ export interface components {
              * @example 2026-11-22T10:00:00Z
              */
             t: string;
+        };
+        PreviewAnswerBody: {
+            /** @description The first hundred of them, by id. */
+            customers: components["schemas"]["CohortMember"][];
+            /**
+             * Format: int64
+             * @description How many would be in it.
+             * @example 42
+             */
+            members: number;
+        };
+        PreviewRequestBody: {
+            /** @description Who would be in it. */
+            criteria: components["schemas"]["Criteria"];
+            /**
+             * @description What the cohort is made of.
+             * @example company
+             * @enum {string}
+             */
+            kind: "user" | "company";
         };
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
@@ -789,6 +1262,11 @@ export interface components {
              * @example true
              */
             block: boolean;
+            /**
+             * @description Id of a cohort whose members are its customers, followed live; then customers is empty.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort: string;
             /**
              * Format: date-time
              * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
@@ -875,6 +1353,11 @@ export interface components {
              * @example true
              */
             block?: boolean;
+            /**
+             * @description Id of a cohort whose members are its customers, followed live; then customers is empty.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort?: string;
             /**
              * Format: date-time
              * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
@@ -1027,6 +1510,72 @@ export interface components {
              */
             token?: string;
         };
+        Standing: {
+            /** @description The cohorts it is in, the latest entered first. */
+            cohorts: components["schemas"]["CustomerCohort"][];
+            /** @description The rules in force that apply to its calls, in the order in which they are served. */
+            rules: components["schemas"]["CustomerRule"][];
+        };
+        Subscription: {
+            /**
+             * Format: date-time
+             * @description Its end; null when unknown.
+             * @example 2026-12-01T00:00:00Z
+             */
+            current_period_end: string | null;
+            /**
+             * Format: date-time
+             * @description Begin of the current period; null when unknown.
+             * @example 2026-11-01T00:00:00Z
+             */
+            current_period_start: string | null;
+            /** @description What it is to. */
+            items: components["schemas"]["SubscriptionItem"][];
+            /**
+             * @description What was sent to the collector about it, merged.
+             * @example {
+             *       "seats": 3
+             *     }
+             */
+            metadata: unknown;
+            /**
+             * Format: date-time
+             * @description When it was told of last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            modified_at: string | null;
+            /**
+             * @description active, cancelled, paused, trialing, pending, draft or future; empty when unknown.
+             * @example active
+             */
+            status: string;
+            /**
+             * @description Its id.
+             * @example sub_1
+             */
+            subscription_id: string;
+        };
+        SubscriptionItem: {
+            /**
+             * @description The plan.
+             * @example growth
+             */
+            plan_id: string;
+            /**
+             * @description The price; empty when unknown.
+             * @example growth-monthly
+             */
+            price_id: string;
+            /**
+             * @description What is counted; empty when unknown.
+             * @example calls
+             */
+            unit_of_measure: string;
+        };
+        SubscriptionsAnswerBody: {
+            /** @description The latest told of first, 200 at most. */
+            subscriptions: components["schemas"]["Subscription"][];
+        };
         TopAnswerBody: {
             /**
              * @description What the rows are grouped by.
@@ -1093,6 +1642,53 @@ export interface components {
              * @example 230.5
              */
             p99_ms: number | null;
+        };
+        UsageCondition: {
+            /**
+             * Format: int64
+             * @description Only calls of so many hours until now; 0 is ever.
+             * @example 24
+             */
+            hours?: number;
+            /**
+             * @description calls count each event with its weight, events do not; error_rate is in percent of the calls; since_… in hours. Without calls there is no rate, and nothing since: then the condition does not hold.
+             * @example calls
+             * @enum {string}
+             */
+            measure: "calls" | "errors" | "error_rate" | "events" | "since_last_call" | "since_first_call";
+            /**
+             * @description How it is compared.
+             * @example at_least
+             * @enum {string}
+             */
+            op: "at_least" | "at_most" | "more_than" | "less_than" | "equal";
+            /**
+             * @description Only calls of one of these routes.
+             * @example [
+             *       "/orders/{id}"
+             *     ]
+             */
+            routes?: string[] | null;
+            /**
+             * @description Only answers with one of these statuses, or of these classes.
+             * @example [
+             *       "5xx"
+             *     ]
+             */
+            statuses?: string[] | null;
+            /**
+             * Format: double
+             * @description With what.
+             * @example 100
+             */
+            value: number;
+            /**
+             * @description Only calls with one of these methods.
+             * @example [
+             *       "POST"
+             *     ]
+             */
+            verbs?: string[] | null;
         };
         User: {
             /**
@@ -1423,6 +2019,728 @@ export interface operations {
             };
         };
     };
+    "list-cohorts": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CohortDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-cohort-changes": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description How many to return at most. */
+                limit?: number;
+                /** @description The member next of the page before. */
+                cursor?: string;
+                /** @description Only of this cohort. */
+                cohort?: string;
+                /** @description Only of this user. */
+                user_id?: string;
+                /** @description Only of this company. */
+                company_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-cohort-fields": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Of users or companies. */
+                kind?: "user" | "company";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "preview-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CohortDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-cohort-members": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description How many to return at most. */
+                limit?: number;
+                /** @description The member next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-companies": {
         parameters: {
             query?: {
@@ -1534,6 +2852,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CompanyProfile"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-company-standing": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The customer's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-subscriptions": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The customer's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionsAnswerBody"];
                 };
             };
             /** @description Unauthorized */
@@ -2873,6 +4333,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserProfile"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-user-standing": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The customer's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
                 };
             };
             /** @description Unauthorized */
