@@ -367,6 +367,9 @@ func TestNoTextOfAScriptBreaksOut(t *testing.T) {
 			{"DELETE", "/v1/~/governance/rules/" + p + app, ""},
 			{"POST", "/v1/~/governance/rules" + app, `{"name":` + e + `,"state":0,"block":true,"type":"user","model":` + e + `,"customers":[{"id":` + e + `}],"response":{"headers":{` + e + `:` + e + `},"body":` + e + `}}`},
 			{"GET", "/v1/" + p + "/governance/rules", ""},
+			{"GET", "/v1/~/cohorts/" + p + app, ""},
+			{"POST", "/v1/~/cohorts" + app, `{"cohort_name":` + e + `,"cohort_type":"user","url_query":` + e + `,"criteria":{"match":"all","conditions":[{"attribute":{"field":` + quote("metadata."+evil) + `,"op":"is","values":[` + e + `]}}]}}`},
+			{"POST", "/v1/~/cohorts" + app, `{"cohort_name":"x","cohort_type":"user","criteria":{"match":"all","conditions":[{"usage":{"measure":"calls","op":"at_least","value":1,"routes":[` + e + `],"verbs":[` + e + `]}}]}}`},
 		} {
 			s.attack(t, operation{method: r[0]}, r[1], nil, json.RawMessage(orNull(r[2])))
 		}
@@ -404,9 +407,10 @@ func TestNothingLeaksBetweenTwoApplications(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := s.do(op.method, path+"?"+query.Encode(), string(text), admin...)
-				// What was asked for may be repeated by who says that it is not there.
+				// What was asked for may be repeated by who says that it is not there. A
+				// list about what is not there is empty.
 				answer := bytes.ReplaceAll(got.body, []byte(id), nil)
-				if bytes.Contains(answer, []byte(secretOf)) || got.status >= 500 || p.In == "path" && got.status < 400 {
+				if bytes.Contains(answer, []byte(secretOf)) || got.status >= 500 || p.In == "path" && op.method != http.MethodGet && got.status < 400 {
 					t.Errorf("%s %s?%s: %d %s", op.method, path, query.Encode(), got.status, got.body)
 				}
 			}

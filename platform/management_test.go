@@ -111,7 +111,7 @@ func TestScriptsManageGovernanceRulesInMoesifsDocuments(t *testing.T) {
 		`{"name":"x","block":true}`: "state: is missing",
 		`{"name":"x","block":true,"state":2,"type":"user","aplied_to":"matching"}`:            `unknown field \"aplied_to\"`,
 		`{"name":"x","block":true,"state":3,"type":"user"}`:                                   "state: must be 0, 1 or 2",
-		`{"name":"x","block":true,"state":2,"type":"user","cohorts":[{"id":"c"}]}`:            "cohorts:",
+		`{"name":"x","block":true,"state":2,"type":"user","cohorts":[{"id":"c"}]}`:            "cohort: there is none with this id",
 		`{"name":"x","block":true,"state":2,"type":"user","plans":[{}]}`:                      "plans:",
 		`{"name":"","block":true,"state":2,"type":"user"}`:                                    "name: must not be empty",
 		`{"name":"x","block":true,"state":2,"type":"user","response":{"status":7}}`:           "response.status: must be between 200 and 999",
@@ -120,6 +120,54 @@ func TestScriptsManageGovernanceRulesInMoesifsDocuments(t *testing.T) {
 	} {
 		a := s.do("POST", rules, body, "Authorization", "Bearer "+adminToken)
 		if a.status != 400 || !strings.Contains(string(a.body), want) {
+			t.Errorf("%s: %d %s, want %s", body, a.status, a.body, want)
+		}
+	}
+}
+
+func TestScriptsManageCohortsAndTheRulesThatNameThem(t *testing.T) {
+	s := start(t, t.TempDir())
+	const cohorts = "/v1/~/cohorts"
+	s.script(201, "POST", "/v1/search/~/companies/batch", `[{"company_id":"acme","metadata":{"plan":"free"}},{"company_id":"rich","metadata":{"plan":"gold"}}]`)
+	document := `{"cohort_name":"Free","cohort_type":"company","criteria":{"match":"all","conditions":[{"attribute":{"field":"metadata.plan","op":"is","values":["free"]}}]},"priority":3,"time_zone":"Europe/Berlin"}`
+	made := s.script(201, "POST", cohorts, document)
+	id, _ := at(t, made, "_id").(string)
+	if at(t, made, "members") != 1.0 || at(t, made, "priority") != 3.0 || id == "" {
+		t.Fatalf("made %v", made)
+	}
+	read := s.script(200, "GET", cohorts+"/"+id, "")
+	if !reflect.DeepEqual(read, made) || !reflect.DeepEqual(s.script(200, "GET", cohorts, ""), []any{made}) {
+		t.Errorf("reads %v, made %v", read, made)
+	}
+	again, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.script(201, "POST", cohorts+"/"+id, string(again))
+	if renamed := s.script(201, "POST", cohorts+"/"+id, `{"cohort_name":"Freemium"}`); at(t, renamed, "cohort_name") != "Freemium" || at(t, renamed, "time_zone") != "Europe/Berlin" {
+		t.Errorf("renamed to %v", renamed)
+	}
+	rule := s.script(201, "POST", "/v1/~/governance/rules", `{"name":"x","state":2,"block":true,"type":"company","cohorts":[{"id":"`+id+`","type":"company"}]}`)
+	if at(t, rule, "cohorts", 0, "id") != id {
+		t.Errorf("a rule of a cohort is %v", rule)
+	}
+	eventually(t, "the cohort's members served", func() bool {
+		return strings.Contains(string(s.fetch("/v1/config", nil).body), `"acme":[{"rules":"`)
+	})
+	s.script(409, "DELETE", cohorts+"/"+id, "")
+	ruleID, _ := at(t, rule, "_id").(string)
+	s.script(201, "POST", "/v1/~/governance/rules/"+ruleID, `{"cohorts":[]}`)
+	s.script(204, "DELETE", cohorts+"/"+id, "")
+	s.script(404, "GET", cohorts+"/"+id, "")
+	for body, want := range map[string]string{
+		`{"cohort_name":"","cohort_type":"user","criteria":{"match":"all","conditions":[]}}`:                   "name: must not be empty",
+		`{"cohort_name":"x","cohort_type":"user","criteria":{"query":{}}}`:                                     "criteria: must be like",
+		`{"cohort_name":"x","cohort_type":"user"}`:                                                             "criteria: must be like",
+		`{"cohort_name":"x","cohort_type":"user","criteria":{"match":"all","conditions":[]},"channels":[{}]}`:  "channels:",
+		`{"cohort_name":"x","cohort_type":"user","criteria":{},"notification_rule":{"send_on_addition":true}}`: "notification_rule:",
+		`{"cohort_name":"x","cohort_type":"user","criteria":{},"cohort_tipe":"user"}`:                          `unknown field`,
+	} {
+		if a := s.do("POST", cohorts, body, "Authorization", "Bearer "+adminToken); a.status != 400 || !strings.Contains(string(a.body), want) {
 			t.Errorf("%s: %d %s, want %s", body, a.status, a.body, want)
 		}
 	}

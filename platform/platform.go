@@ -182,7 +182,7 @@ func (p *Platform) routes(o Options) http.Handler {
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	scripts := management.New(management.Options{
-		Gate: p.gate, State: p.state, Events: p.events, Customers: p.customers, Rules: p.rules, Clock: o.Clock, Logger: o.Logger,
+		Gate: p.gate, State: p.state, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Clock: o.Clock, Logger: o.Logger,
 	})
 	return p.mux(byPath(collector, scripts), console, metrics)
 }

@@ -1,5 +1,5 @@
 // Package management answers Moesif's Management API, so that scripts that were
-// written for it work: governance rules, profiles, and the search for events
+// written for it work: governance rules, cohorts, profiles, the search for events
 // (Moesif wire, 4.8 and 7). It is asked with the console's bearer tokens.
 package management
 
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/rules"
@@ -44,6 +45,7 @@ type Options struct {
 	State     *state.DB
 	Events    EventStore
 	Customers *customers.Store
+	Cohorts   *cohorts.Store
 	Rules     *rules.Rules
 	Clock     func() time.Time
 	Logger    *slog.Logger
@@ -63,6 +65,7 @@ func New(o Options) *API {
 	a := &API{Options: o, mux: http.NewServeMux(), quota: newQuota(o.Clock)}
 	a.addApps()
 	a.addRules()
+	a.addCohorts()
 	a.addProfiles()
 	a.addSearch()
 	return a
@@ -188,6 +191,7 @@ func failure(ctx context.Context, err error) *problem {
 	var p *problem
 	var many *access.TooManyError
 	var invalid *rules.InvalidError
+	var wrong *cohorts.InvalidError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -197,9 +201,13 @@ func failure(ctx context.Context, err error) *problem {
 		return p
 	case errors.As(err, &invalid):
 		return refusal(http.StatusBadRequest, invalid.Error())
+	case errors.As(err, &wrong):
+		return refusal(http.StatusBadRequest, wrong.Error())
+	case errors.Is(err, cohorts.ErrKind):
+		return refusal(http.StatusBadRequest, "cohort_type: "+cohorts.ErrKind.Error())
 	case errors.Is(err, access.ErrRefused):
 		return refusal(http.StatusUnauthorized, "that is not a valid token")
-	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
+	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, cohorts.ErrNotFound):
 		return refusal(http.StatusNotFound, "there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return refusal(http.StatusBadRequest, err.Error())

@@ -3,6 +3,7 @@ package management
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"time"
 
@@ -54,15 +55,15 @@ type cohortRef struct {
 	Type string `json:"type,omitempty"`
 }
 
-// extra is what we keep of a document without acting upon it.
-type extra struct {
+// ruleExtra is what we keep of a document without acting upon it.
+type ruleExtra struct {
 	Priority            *int32 `json:"priority,omitempty"`
 	Model               string `json:"model,omitempty"`
 	OriginalEncodedBody string `json:"original_encoded_body,omitempty"`
 }
 
 // documentOf returns a rule as Moesif shows it.
-func documentOf(app access.Application, u rules.Rule, x extra) ruleDocument {
+func documentOf(app access.Application, u rules.Rule, x ruleExtra) ruleDocument {
 	w := u.Wire
 	state := stateOff
 	if inForce(u) {
@@ -74,6 +75,10 @@ func documentOf(app access.Application, u rules.Rule, x extra) ruleDocument {
 		Response: ruleResponse{Status: w.Response.Status, Headers: w.Response.Headers, Body: w.Response.Body, OriginalEncodedBody: x.OriginalEncodedBody},
 		Cohorts:  []cohortRef{}, Plans: []json.RawMessage{}, Priority: x.Priority, Model: x.Model, Customers: u.Customers,
 	}
+	if u.Cohort != "" {
+		d.Cohorts = []cohortRef{{ID: u.Cohort, Type: w.Type}}
+		d.Customers = nil // they are the cohort's members
+	}
 	return d
 }
 
@@ -82,56 +87,75 @@ func inForce(u rules.Rule) bool         { return u.Enabled }
 func setInForce(u *rules.Rule, on bool) { u.Enabled = on }
 
 // readRule reads what a script sends. before is the rule that it changes, nil for a
-// new one: members that are left out stay as they are. What the server adds is not
-// looked at, so that a rule can be sent back as it was read.
-func readRule(data []byte, before *ruleDocument) (rules.Rule, extra, error) {
-	var sent map[string]json.RawMessage
-	if err := json.Unmarshal(data, &sent); err != nil || sent == nil {
-		return rules.Rule{}, extra{}, bad("body", "must be a JSON object: a rule")
-	}
-	if before != nil {
-		text, err := json.Marshal(before)
-		if err != nil {
-			return rules.Rule{}, extra{}, err
-		}
-		var whole map[string]json.RawMessage
-		if err := json.Unmarshal(text, &whole); err != nil {
-			return rules.Rule{}, extra{}, err
-		}
-		maps.Copy(whole, sent)
-		sent = whole
-	}
-	for _, name := range []string{"_id", "created_at", "org_id", "app_id"} {
-		delete(sent, name)
-	}
-	text, err := json.Marshal(sent)
-	if err != nil {
-		return rules.Rule{}, extra{}, err
-	}
+// new one.
+func readRule(data []byte, before *ruleDocument) (rules.Rule, ruleExtra, error) {
 	var d ruleDocument
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&d); err != nil {
-		return rules.Rule{}, extra{}, bad("body", "%v", err)
+	if err := overlay(data, before, &d); err != nil {
+		return rules.Rule{}, ruleExtra{}, err
 	}
 	return d.rule()
 }
 
+// overlay reads a document: members that are left out are those of before, unless
+// that is nil. What only the server sets is not looked at, so that a document can be
+// sent back as it was read; otherwise what is not known is refused.
+func overlay[D any](data []byte, before, into *D, readOnly ...string) error {
+	var sent map[string]json.RawMessage
+	if err := json.Unmarshal(data, &sent); err != nil || sent == nil {
+		return bad("body", "must be a JSON object")
+	}
+	if before != nil {
+		text, err := json.Marshal(before)
+		if err != nil {
+			return err
+		}
+		var whole map[string]json.RawMessage
+		if err := json.Unmarshal(text, &whole); err != nil {
+			return err
+		}
+		maps.Copy(whole, sent)
+		sent = whole
+	}
+	for _, name := range append(readOnly, "_id", "created_at", "org_id", "app_id") {
+		delete(sent, name)
+	}
+	text, err := json.Marshal(sent)
+	if err != nil {
+		return err
+	}
+	if err := strictly(text, into); err != nil {
+		return bad("body", "%v", err)
+	}
+	return nil
+}
+
+// strictly reads JSON that has nothing that is not known.
+func strictly(text []byte, into any) error {
+	if len(text) == 0 {
+		return errors.New("is missing")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
 // rule checks what only Moesif's documents have, and returns the rest.
-func (d ruleDocument) rule() (rules.Rule, extra, error) {
+func (d ruleDocument) rule() (rules.Rule, ruleExtra, error) {
 	switch {
 	case d.State == nil:
-		return rules.Rule{}, extra{}, bad("state", "is missing: %d is in force, 0 and 1 are not", stateOn)
+		return rules.Rule{}, ruleExtra{}, bad("state", "is missing: %d is in force, 0 and 1 are not", stateOn)
 	case *d.State < 0 || *d.State > stateOn:
-		return rules.Rule{}, extra{}, bad("state", "must be 0, 1 or %d (is %d): only %d is in force", stateOn, *d.State, stateOn)
+		return rules.Rule{}, ruleExtra{}, bad("state", "must be 0, 1 or %d (is %d): only %d is in force", stateOn, *d.State, stateOn)
 	case d.Block == nil:
-		return rules.Rule{}, extra{}, bad("block", "is missing: say whether calls are blocked")
-	case len(d.Cohorts) > 0:
-		return rules.Rule{}, extra{}, bad("cohorts", "rules by cohort are made in the console: name the members in customers")
+		return rules.Rule{}, ruleExtra{}, bad("block", "is missing: say whether calls are blocked")
+	case len(d.Cohorts) > 1:
+		return rules.Rule{}, ruleExtra{}, bad("cohorts", "must be one: make a cohort of all of them")
+	case len(d.Cohorts) == 1 && d.Cohorts[0].ID == "":
+		return rules.Rule{}, ruleExtra{}, bad("cohorts[0].id", "is missing")
 	case len(d.Plans) > 0:
-		return rules.Rule{}, extra{}, bad("plans", "quota rules by plan are not known here: name the members in customers")
+		return rules.Rule{}, ruleExtra{}, bad("plans", "quota rules by plan are not known here: name the members in customers")
 	case len(d.Model) > 100, len(d.Response.OriginalEncodedBody) > 128<<10:
-		return rules.Rule{}, extra{}, bad("body", "model or response.original_encoded_body is too long")
+		return rules.Rule{}, ruleExtra{}, bad("body", "model or response.original_encoded_body is too long")
 	}
 	u := rules.Rule{
 		Wire: wire.Rule{
@@ -141,6 +165,9 @@ func (d ruleDocument) rule() (rules.Rule, extra, error) {
 		},
 		Customers: d.Customers,
 	}
+	if len(d.Cohorts) == 1 {
+		u.Cohort = d.Cohorts[0].ID
+	}
 	setInForce(&u, *d.State == stateOn)
-	return u, extra{d.Priority, d.Model, d.Response.OriginalEncodedBody}, nil
+	return u, ruleExtra{d.Priority, d.Model, d.Response.OriginalEncodedBody}, nil
 }

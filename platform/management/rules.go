@@ -1,21 +1,6 @@
 package management
 
-import (
-	"context"
-	"database/sql"
-	_ "embed"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
-
-	"github.com/gatemeter/gatemeter/platform/state"
-)
-
-//go:embed queries.sql
-var queriesFile string
-
-var queries = state.ParseQueries(queriesFile)
+import "net/http"
 
 func (a *API) addRules() {
 	const all, one = "/v1/~/governance/rules", "/v1/~/governance/rules/{id}"
@@ -37,25 +22,34 @@ func (a *API) listRules(c call) error {
 	}
 	out := make([]ruleDocument, len(list))
 	for i, u := range list {
+		var x ruleExtra
+		if err := extraOf(extras, u.Wire.ID, &x); err != nil {
+			return err
+		}
 		u.Customers = nil
-		out[i] = documentOf(c.app, u, extras[u.Wire.ID])
+		out[i] = documentOf(c.app, u, x)
 	}
 	return c.answer(http.StatusOK, out)
 }
 
-// document returns one rule.
-func (a *API) document(c call) (ruleDocument, error) {
+// rule returns the rule that the path names.
+func (a *API) rule(c call) (ruleDocument, error) {
 	id := c.PathValue("id")
 	u, err := a.Rules.Rule(c.Context(), c.app.ID, id)
 	if err != nil {
 		return ruleDocument{}, err
 	}
 	extras, err := a.extras(c.Context(), c.app.ID, id)
-	return documentOf(c.app, u, extras[id]), err
+	if err != nil {
+		return ruleDocument{}, err
+	}
+	var x ruleExtra
+	err = extraOf(extras, id, &x)
+	return documentOf(c.app, u, x), err
 }
 
 func (a *API) getRule(c call) error {
-	d, err := a.document(c)
+	d, err := a.rule(c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +75,7 @@ func (a *API) createRule(c call) error {
 }
 
 func (a *API) updateRule(c call) error {
-	before, err := a.document(c)
+	before, err := a.rule(c)
 	if err != nil {
 		return err
 	}
@@ -107,51 +101,9 @@ func (a *API) deleteRule(c call) error {
 	if err := a.Rules.Delete(c.Context(), c.app, id); err != nil {
 		return err
 	}
-	err := a.State.Write(c.Context(), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(c.Context(), queries.Get("delete_extra"), c.app.ID, id)
+	if err := a.change(c.Context(), "delete_extra", c.app.ID, id); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("management: %w", err)
 	}
 	c.w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// extras returns what is kept beside the rules, by their ids.
-func (a *API) extras(ctx context.Context, app, rule string) (found map[string]extra, err error) {
-	rows, err := a.State.Reader().QueryContext(ctx, queries.Get("extras"), app, rule)
-	if err != nil {
-		return nil, fmt.Errorf("management: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	found = map[string]extra{}
-	for rows.Next() {
-		var id string
-		var text []byte
-		var x extra
-		if err := rows.Scan(&id, &text); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(text, &x); err != nil {
-			return nil, fmt.Errorf("management: rule %s: %w", id, err)
-		}
-		found[id] = x
-	}
-	return found, rows.Err()
-}
-
-func (a *API) saveExtra(ctx context.Context, app, rule string, x extra) error {
-	text, err := json.Marshal(x)
-	if err != nil {
-		return err
-	}
-	err = a.State.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, queries.Get("save_extra"), app, rule, string(text))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("management: %w", err)
-	}
 	return nil
 }
