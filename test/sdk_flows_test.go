@@ -156,6 +156,7 @@ func testSDKFlows(t *testing.T, framework string) {
 		t.Errorf("%d calls at 50 %% weigh %d, and %d of those at 0 %% are stored", sampled, weight, len(stored("muted")))
 	}
 	checkCaptured(t, h.platform, ids)
+	checkHooked(t, h.platform)
 
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, control, http.NoBody)
 	if err != nil {
@@ -196,6 +197,24 @@ func checkCaptured(t *testing.T, platform platformAPI, ids map[string]string) {
 		if strings.Contains(e.Request.Headers["authorization"], "s3cr3t") || bytes.Contains(e.Request.Body, []byte("secret")) {
 			t.Errorf("%s: a secret is stored: %q %s", c.name, e.Request.Headers["authorization"], e.Request.Body)
 		}
+	}
+}
+
+// checkHooked looks at what the SDK's hooks have added.
+func checkHooked(t *testing.T, platform platformAPI) {
+	t.Helper()
+	var answer struct {
+		Events []struct {
+			Request struct {
+				APIVersion string `json:"api_version"`
+			}
+			SessionToken string            `json:"session_token"`
+			Metadata     map[string]string `json:"metadata"`
+		}
+	}
+	platform.get(t, "/api/v1/events?user_id=ada&q=orders/17", &answer)
+	if len(answer.Events) != 1 || answer.Events[0].Request.APIVersion != "2.1" || answer.Events[0].SessionToken != "s-read" || answer.Events[0].Metadata["case"] != "read" {
+		t.Errorf("stored is %+v", answer.Events)
 	}
 }
 
