@@ -88,6 +88,7 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 .PHONY: soak
 soak: build soak-gateway ## long seeded runs for SOAK (30m): the gateway at full speed; the platform killed under load; a bad link; every property with more seeds
 	go test -tags soak ./test -run TestSoak -timeout 0 -v -soak $(SOAK)
+	go test ./test -run TestSlowConnections -v -slow-connections 10000
 	cd moesif && go test $(PROPERTIES_LIGHT) -timeout 0 -rapid.checks $(CHECKS)
 	go test $(PROPERTIES) -timeout 0 -rapid.checks $(CHECKS)
 

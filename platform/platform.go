@@ -23,6 +23,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
+	"github.com/gatemeter/gatemeter/platform/management"
 	"github.com/gatemeter/gatemeter/platform/rules"
 	"github.com/gatemeter/gatemeter/platform/state"
 )
@@ -184,7 +185,10 @@ func (p *Platform) routes(o Options) http.Handler {
 		Gate: p.gate, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Books: p.loader,
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
-	return p.mux(collector, console, metrics)
+	scripts := management.New(management.Options{
+		Gate: p.gate, State: p.state, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Clock: o.Clock, Logger: o.Logger,
+	})
+	return p.mux(byPath(collector, scripts), console, metrics)
 }
 
 // announce tells how to sign in for the first time, as long as nobody can.

@@ -35,7 +35,7 @@ func (p *Platform) Run(ctx context.Context) error {
 	defer stopCohorts()
 
 	server := &http.Server{
-		Handler:           p.handler,
+		Handler:           working(p.handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       readTime,
 		WriteTimeout:      writeTime,
@@ -47,7 +47,9 @@ func (p *Platform) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	if p.listener != nil {
 		p.log.Info("the platform listens", "url", p.baseURL(), "data", p.dir)
-		go func() { served <- server.Serve(p.listener) }()
+		visitors := newCrowd(p.listener, connectionLimit())
+		server.ConnContext = visitors.connContext
+		go func() { served <- server.Serve(visitors) }()
 	}
 
 	var errs []error

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/management"
 	"github.com/gatemeter/gatemeter/web"
 )
 
@@ -24,6 +25,18 @@ func (p *Platform) mux(collector, console http.Handler, metrics *prometheus.Regi
 	mux.Handle("GET /metrics", p.gate.Sessions(p.private(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))))
 	mux.Handle("/", web.Handler())
 	return secure(mux)
+}
+
+// byPath serves below /v1/ what Moesif has two hosts for: the collector, and the
+// Management API.
+func byPath(collector, scripts http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if management.Owns(r.URL.Path) {
+			scripts.ServeHTTP(w, r)
+			return
+		}
+		collector.ServeHTTP(w, r)
+	})
 }
 
 // secure puts on every answer what keeps browsers from misusing it. The console

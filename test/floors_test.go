@@ -52,8 +52,9 @@ var floors = []struct {
 	{"platform/rules", siblings(6)},
 	{"platform/load", siblings(7)},
 	{"platform/collect", siblings(8)},
-	{"platform/api", siblings(9)},
-	{"platform", append(siblings(10), "web")},
+	{"platform/management", siblings(9)},
+	{"platform/api", siblings(10)},
+	{"platform", append(siblings(11), "web")},
 	{"web", nil},
 	{"examples", nil},
 	{"plugin/krakend", []string{"moesif"}},
@@ -64,7 +65,7 @@ var floors = []struct {
 }
 
 // platformOrder is the order of the platform's rooms: each may use those before it.
-var platformOrder = []string{"state", "access", "journal", "events", "customers", "cohorts", "rules", "load", "collect", "api"}
+var platformOrder = []string{"state", "access", "journal", "events", "customers", "cohorts", "rules", "load", "collect", "management", "api"}
 
 // siblings returns what the platform's i-th room may use.
 func siblings(i int) []string {

@@ -62,10 +62,14 @@ func TestMoesifsNodeSDKReportsToThePlatform(t *testing.T) {
 	})
 }
 
-// installSDK fetches what test/sdk/package-lock.json names, once.
+// installSDK fetches what test/sdk/package-lock.json names, once, and again when that changed.
 func installSDK(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat("sdk/node_modules/.package-lock.json"); err == nil {
+	asked, err := os.Stat("sdk/package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have, err := os.Stat("sdk/node_modules/.package-lock.json"); err == nil && !have.ModTime().Before(asked.ModTime()) {
 		return
 	}
 	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund")
@@ -76,11 +80,12 @@ func installSDK(t *testing.T) {
 }
 
 // startSDK runs one of the little APIs and returns its addresses.
-func startSDK(t *testing.T, platform platformAPI, app string) (urls []string) {
+func startSDK(t *testing.T, platform platformAPI, app string, env ...string) (urls []string) {
 	t.Helper()
 	cmd := exec.Command("node", app)
 	cmd.Dir = "sdk"
 	cmd.Env = append(os.Environ(), "COLLECTOR_URL="+platform.url, "APPLICATION_ID="+platform.applicationID(t))
+	cmd.Env = append(cmd.Env, env...)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.StdoutPipe()
