@@ -222,11 +222,6 @@ func isFatal(err error) bool {
 		strings.Contains(d.Msg, "database has been invalidated")
 }
 
-// ask runs one query of any number of rows in a transaction of its own.
-func (s *Store) ask(ctx context.Context, q question, row func(*sql.Rows) error) error {
-	return s.do(func() error { return query(ctx, s.db, q, row) })
-}
-
 // querier is a *sql.DB, *sql.Conn or *sql.Tx.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
