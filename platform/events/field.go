@@ -156,9 +156,15 @@ func (f field) value() string {
 
 // FieldFilter compares a field with values.
 type FieldFilter struct {
-	Field  string
-	Op     string
-	Values []string
+	Field  string   `json:"field"`
+	Op     string   `json:"op"`
+	Values []string `json:"values,omitempty"`
+}
+
+// CheckFilters tells what is wrong with filters, wrapped in ErrQuestion.
+func CheckFilters(filters []FieldFilter) error {
+	_, _, err := conditionOf(filters)
+	return err
 }
 
 // textOps compare a text with one of several values; {x} is the field.
