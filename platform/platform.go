@@ -19,6 +19,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/api"
 	"github.com/gatemeter/gatemeter/platform/collect"
 	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/dashboards"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
@@ -58,6 +59,7 @@ type Platform struct {
 	events    *events.Store
 	loader    *load.Loader
 	rules     *rules.Rules
+	boards    *dashboards.Store
 	handler   http.Handler
 	signInURL string
 
@@ -164,6 +166,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	p.rules = rules.New(p.state, o.Clock)
+	p.boards = dashboards.New(p.state, o.Clock)
 	return nil
 }
 
@@ -175,7 +178,7 @@ func (p *Platform) routes(o Options) http.Handler {
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
-		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader,
+		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader, Dashboards: p.boards,
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	return p.mux(collector, console, metrics)

@@ -17,6 +17,7 @@ import (
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/dashboards"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/gatemeter/gatemeter/platform/rules"
@@ -38,6 +39,9 @@ type Events interface {
 	Series(ctx context.Context, f events.Filter, by string, interval time.Duration, groups int) (events.Series, error)
 	Top(ctx context.Context, f events.Filter, by string, limit int) (events.Table, error)
 	Customers(ctx context.Context, f events.Filter, by string) ([]events.Customer, error)
+	Analyse(ctx context.Context, a events.Analysis) (events.Answer, error)
+	Funnel(ctx context.Context, f events.Funnel) ([]events.StepCount, error)
+	Retention(ctx context.Context, r events.Retention) ([]events.Cohort, error)
 }
 
 var _ Events = (*events.Store)(nil)
@@ -52,6 +56,8 @@ type Options struct {
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
+
+	Dashboards *dashboards.Store
 }
 
 // api serves the operations; each of its files is a page of the console.
@@ -84,6 +90,9 @@ func (a *api) register() {
 	a.addUsers()
 	a.addRules()
 	a.addConfig()
+	a.addAnalytics()
+	a.addDashboards()
+	a.addEmbed()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
@@ -198,6 +207,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 	var many *access.TooManyError
 	var field *access.FieldError
 	var invalid *rules.InvalidError
+	var card *dashboards.FieldError
 	var status huma.StatusError
 	switch {
 	case errors.As(err, &status):
@@ -207,6 +217,12 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(many.Error()), http.Header{"Retry-After": {seconds}})
 	case errors.As(err, &field):
 		return unprocessable("body."+field.Field, field.Message)
+	case errors.As(err, &card):
+		return unprocessable("body."+card.Field, card.Message)
+	case errors.Is(err, dashboards.ErrNotYours):
+		return huma.Error403Forbidden(dashboards.ErrNotYours.Error())
+	case errors.Is(err, dashboards.ErrToken):
+		return huma.Error401Unauthorized(dashboards.ErrToken.Error())
 	case errors.As(err, &invalid):
 		return unprocessables(invalid.Problems)
 	case errors.Is(err, access.ErrRefused):
@@ -215,7 +231,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
+	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, dashboards.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

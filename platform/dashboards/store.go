@@ -228,7 +228,7 @@ func (s *Store) save(ctx context.Context, what string, most int, app, viewer str
 	if utf8.RuneCountInString(c.Description) > maxDescription {
 		return c, &FieldError{"description", fmt.Sprintf("must have at most %d characters", maxDescription)}
 	}
-	if old.ID != "" && !mayChange(old, viewer) {
+	if old.ID != "" && !old.MayChange(viewer) {
 		return c, ErrNotYours
 	}
 	now := s.clock().UTC().Truncate(time.Microsecond)
@@ -259,7 +259,8 @@ func (s *Store) save(ctx context.Context, what string, most int, app, viewer str
 	return c, nil
 }
 
-func mayChange(c Card, viewer string) bool {
+// MayChange reports whether a viewer may change it.
+func (c Card) MayChange(viewer string) bool {
 	return c.Owner == "" || c.Owner == viewer || viewer == Everybody
 }
 
@@ -279,7 +280,7 @@ func (s *Store) remove(ctx context.Context, statement, app, viewer string, c Car
 	if err != nil {
 		return err
 	}
-	if !mayChange(c, viewer) {
+	if !c.MayChange(viewer) {
 		return ErrNotYours
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {

@@ -126,6 +126,12 @@ func (s *Store) Analyse(ctx context.Context, a Analysis) (Answer, error) {
 	return out, err
 }
 
+// Check tells what is wrong with a question, wrapped in ErrQuestion.
+func (a Analysis) Check() error {
+	_, err := a.prepare()
+	return err
+}
+
 // prepared is an analysis that can be asked.
 type prepared struct {
 	Analysis

@@ -78,6 +78,15 @@ func FieldNames() []string {
 	return names
 }
 
+// FieldPrefixes returns what the names of fields in documents begin with.
+func FieldPrefixes() []string {
+	prefixes := make([]string, len(fieldDocuments))
+	for i, d := range fieldDocuments {
+		prefixes[i] = d.prefix
+	}
+	return prefixes
+}
+
 // parseField finds what a name stands for. Nothing of the name gets into the
 // SQL: a path is bound.
 func parseField(name string) (field, error) {

@@ -47,14 +47,7 @@ type StepCount struct {
 
 // Funnel answers with a count for each step.
 func (s *Store) Funnel(ctx context.Context, f Funnel) ([]StepCount, error) {
-	who, err := whoColumn(f.By)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.bounds(); err != nil {
-		return nil, err
-	}
-	q, err := f.question(who)
+	q, err := f.question()
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +64,12 @@ func (s *Store) Funnel(ctx context.Context, f Funnel) ([]StepCount, error) {
 		return err
 	})
 	return counts, err
+}
+
+// Check tells what is wrong with a question, wrapped in ErrQuestion.
+func (f Funnel) Check() error {
+	_, err := f.question()
+	return err
 }
 
 func whoColumn(by string) (string, error) {
@@ -96,7 +95,14 @@ func (f Funnel) bounds() error {
 }
 
 // question selects the calls: who, when, and which steps they are.
-func (f Funnel) question(who string) (question, error) {
+func (f Funnel) question() (question, error) {
+	who, err := whoColumn(f.By)
+	if err != nil {
+		return question{}, err
+	}
+	if err := f.bounds(); err != nil {
+		return question{}, err
+	}
 	where, body, err := conditionOf(f.Filters)
 	if err != nil {
 		return question{}, err

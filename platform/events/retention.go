@@ -36,22 +36,11 @@ type Cohort struct {
 
 // Retention answers with a cohort for each week, the oldest first.
 func (s *Store) Retention(ctx context.Context, r Retention) ([]Cohort, error) {
-	who, err := whoColumn(r.By)
+	who, returning, body, err := r.parse()
 	if err != nil {
 		return nil, err
 	}
-	if r.Weeks < 1 || r.Weeks > MaxWeeks {
-		return nil, fmt.Errorf("%w: weeks: must be 1 to %d (got %d)", ErrQuestion, MaxWeeks, r.Weeks)
-	}
-	last := weekOf(r.To.Add(-1))
-	begin := weekBegin(last - int64(r.Weeks) + 1)
-	if err := checkRange(r.App, begin, r.To); err != nil {
-		return nil, err
-	}
-	returning, body, err := conditionOf(append(slices.Clone(r.Filters), r.Return...))
-	if err != nil {
-		return nil, err
-	}
+	begin := r.begin()
 	cohorts := make([]Cohort, r.Weeks)
 	for i := range cohorts {
 		cohorts[i] = Cohort{Week: begin.Add(time.Duration(i) * week), Active: make([]int64, r.Weeks-i)}
@@ -85,6 +74,29 @@ func (s *Store) Retention(ctx context.Context, r Retention) ([]Cohort, error) {
 		})
 	})
 	return cohorts, err
+}
+
+// Check tells what is wrong with a question, wrapped in ErrQuestion.
+func (r Retention) Check() error {
+	_, _, _, err := r.parse()
+	return err
+}
+
+// begin is that of the first week.
+func (r Retention) begin() time.Time { return weekBegin(weekOf(r.To.Add(-1)) - int64(r.Weeks) + 1) }
+
+func (r Retention) parse() (who string, returning condition, body bool, err error) {
+	if who, err = whoColumn(r.By); err != nil {
+		return "", condition{}, false, err
+	}
+	if r.Weeks < 1 || r.Weeks > MaxWeeks {
+		return "", condition{}, false, fmt.Errorf("%w: weeks: must be 1 to %d (got %d)", ErrQuestion, MaxWeeks, r.Weeks)
+	}
+	if err = checkRange(r.App, r.begin(), r.To); err != nil {
+		return "", condition{}, false, err
+	}
+	returning, body, err = conditionOf(append(slices.Clone(r.Filters), r.Return...))
+	return who, returning, body, err
 }
 
 // weekOf numbers the weeks of UTC.

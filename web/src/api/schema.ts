@@ -4,6 +4,63 @@
  */
 
 export interface paths {
+    "/api/v1/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answer a question
+         * @description By any field, header or place in a body; funnels; retention. Of the last 24 hours unless said otherwise.
+         */
+        get: operations["ask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An answer as CSV
+         * @description The same as GET /api/v1/analytics, as a file for spreadsheets. Text that these would run as a formula has an apostrophe in front.
+         */
+        get: operations["export-answer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a question can be about */
+        get: operations["list-fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/apps": {
         parameters: {
             query?: never;
@@ -16,6 +73,43 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/charts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Charts */
+        get: operations["list-charts"];
+        put?: never;
+        /** Keep a chart */
+        post: operations["add-chart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/charts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One chart */
+        get: operations["get-chart"];
+        /** Change a chart */
+        put: operations["change-chart"];
+        post?: never;
+        /** Delete a chart, also from dashboards */
+        delete: operations["delete-chart"];
         options?: never;
         head?: never;
         patch?: never;
@@ -74,6 +168,104 @@ export interface paths {
         put: operations["change-config"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dashboards */
+        get: operations["list-dashboards"];
+        put?: never;
+        /** Make a dashboard */
+        post: operations["add-dashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard */
+        get: operations["get-dashboard"];
+        /** Change a dashboard */
+        put: operations["change-dashboard"];
+        post?: never;
+        /** Delete a dashboard; its charts stay */
+        delete: operations["delete-dashboard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a token shows
+         * @description Needs no sign-in, but a token.
+         */
+        get: operations["get-embedded"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embed/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer to a chart of a token
+         * @description Of the calls that the token's filter selects. Needs no sign-in, but a token.
+         */
+        get: operations["get-embedded-data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a token that shows a chart or a dashboard without a sign-in
+         * @description Give each of your customers a token with a filter on their own id.
+         */
+        post: operations["add-embed-token"];
+        /** Make all embed tokens of the application void */
+        delete: operations["revoke-embed-tokens"];
         options?: never;
         head?: never;
         patch?: never;
@@ -308,6 +500,95 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AnalysisAnswer: {
+            /**
+             * @description What the keys are, in their order.
+             * @example [
+             *       "company_id"
+             *     ]
+             */
+            groups: string[];
+            /**
+             * Format: int64
+             * @description Length of the intervals; 0 of a table.
+             * @example 3600
+             */
+            interval_seconds: number;
+            /** @description One for each group, sorted; without groups there is one. */
+            lines: components["schemas"]["AnalysisLine"][];
+            /**
+             * @description What the values are, in their order.
+             * @example [
+             *       "count"
+             *     ]
+             */
+            metrics: string[];
+            /**
+             * @description Cursor of the next page of a table; empty at its end.
+             * @example
+             */
+            next: string;
+            /**
+             * @description Whether the answer was added up from rollups; percentiles are within 2 % then.
+             * @example true
+             */
+            rollups: boolean;
+            /**
+             * @description Begins of the intervals; empty of a table.
+             * @example [
+             *       "2026-11-21T10:00:00Z"
+             *     ]
+             */
+            times: string[];
+            /** @description Of all calls, also of the groups that are not returned. */
+            total: components["schemas"]["AnalysisLine"];
+        };
+        AnalysisLine: {
+            /**
+             * @description The same of the range before; null when it was not asked for.
+             * @example [
+             *       900
+             *     ]
+             */
+            before: (number | null)[] | null;
+            /**
+             * @description What the calls have in common; empty where they had none.
+             * @example [
+             *       "acme"
+             *     ]
+             */
+            keys: string[];
+            /**
+             * @description Whether this line stands for all further groups; over time only.
+             * @example false
+             */
+            others: boolean;
+            /**
+             * @description By interval, then by metric; null of a table.
+             * @example [
+             *       [
+             *         12
+             *       ]
+             *     ]
+             */
+            points: ((number | null)[] | null)[] | null;
+            /**
+             * @description The same of the range before.
+             * @example [
+             *       [
+             *         9
+             *       ]
+             *     ]
+             */
+            points_before: ((number | null)[] | null)[] | null;
+            /**
+             * @description By metric; null where there is nothing to take a value of.
+             * @example [
+             *       1200
+             *     ]
+             */
+            values: (number | null)[];
+        };
         App: {
             /**
              * @description What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules.
@@ -381,6 +662,10 @@ export interface components {
              * @example 1190
              */
             stored: number;
+        };
+        ChartsAnswerBody: {
+            /** @description Those that who asks may see, the oldest first. */
+            charts: components["schemas"]["SavedChart"][];
         };
         CompaniesAnswerBody: {
             /** @description Also those without calls within the range. */
@@ -600,6 +885,159 @@ export interface components {
                 [key: string]: number;
             };
         };
+        Dashboard: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly created_at?: string;
+            /**
+             * @description What it is for, at most 2000 characters.
+             * @example For the Monday meeting.
+             */
+            description?: string;
+            /**
+             * @description Id.
+             * @example k3v9x2m7q4tsab2c
+             */
+            readonly id?: string;
+            /**
+             * @description Whether who asks may change it.
+             * @example true
+             */
+            readonly mine?: boolean;
+            /**
+             * @description Name: 1 to 200 characters.
+             * @example Calls by company
+             */
+            name: string;
+            /**
+             * @description Whether everybody who is signed in sees it; otherwise only who made it.
+             * @example true
+             */
+            shared?: boolean;
+            /** @description Its charts in order, at most 30. */
+            tiles?: components["schemas"]["Tile"][];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly updated_at?: string;
+        };
+        DashboardsAnswerBody: {
+            /** @description Those that who asks may see, the oldest first. */
+            dashboards: components["schemas"]["Dashboard"][];
+        };
+        EmbedDraft: {
+            /**
+             * @description Must be true for a token without a filter.
+             * @example false
+             */
+            all_calls?: boolean;
+            /**
+             * @description Id of the chart to show; or name a dashboard.
+             * @example k3v9x2m7q4tsab2c
+             */
+            chart?: string;
+            /**
+             * @description Id of the dashboard to show.
+             * @example
+             */
+            dashboard?: string;
+            /**
+             * @description How long it can be used: 15m, 1h, 30d at most. Left out it is 1h.
+             * @example 1h
+             */
+            expires_in?: string;
+            /** @description The row filter: only calls for which all hold can be seen with the token. It is inside the token, and signed. */
+            filters?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Origins whose pages may show it in a frame, at most 10. Without any it cannot be framed, only opened.
+             * @example [
+             *       "https://shop.example"
+             *     ]
+             */
+            frame_ancestors?: string[];
+        };
+        EmbedToken: {
+            /**
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-11-22T11:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description Address of the page on this platform, for an iframe's src.
+             * @example /embed/gme_eyJhIjoi.c2ln
+             */
+            path: string;
+            /**
+             * @description The token: whoever has it sees what it names until it expires.
+             * @example gme_eyJhIjoi.c2ln
+             */
+            token: string;
+        };
+        EmbeddedAnswerBody: {
+            /** @description What the token shows, in order. */
+            charts: components["schemas"]["EmbeddedChart"][];
+            /**
+             * Format: date-time
+             * @description When the token ends.
+             * @example 2026-11-22T11:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description Name of the chart or dashboard.
+             * @example Your usage
+             */
+            title: string;
+        };
+        EmbeddedChart: {
+            /**
+             * @description Of funnels and retention: user or company.
+             * @example user
+             */
+            by: string;
+            /**
+             * @description How it is drawn.
+             * @example line
+             */
+            chart: string;
+            /**
+             * Format: int64
+             * @description Rows.
+             * @example 2
+             */
+            height: number;
+            /**
+             * @description What the parameter chart takes.
+             * @example k3v9x2m7q4tsab2c
+             */
+            id: string;
+            /**
+             * @description Kind of its question.
+             * @example analysis
+             */
+            kind: string;
+            /**
+             * @description Name.
+             * @example Calls by company
+             */
+            name: string;
+            /**
+             * @description Whether it is over time.
+             * @example true
+             */
+            over_time: boolean;
+            /**
+             * Format: int64
+             * @description Columns of twelve.
+             * @example 6
+             */
+            width: number;
+        };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
             location?: string;
@@ -649,6 +1087,65 @@ export interface components {
              * @example
              */
             next: string;
+        };
+        FieldsAnswerBody: {
+            /**
+             * @description Columns to filter and group by.
+             * @example [
+             *       "company_id"
+             *     ]
+             */
+            fields: string[];
+            /**
+             * @description Kinds of metrics.
+             * @example [
+             *       "count"
+             *     ]
+             */
+            metrics: string[];
+            /**
+             * @description Operators of filters.
+             * @example [
+             *       "is"
+             *     ]
+             */
+            ops: string[];
+            /**
+             * @description What a field in a document begins with.
+             * @example [
+             *       "request.headers."
+             *     ]
+             */
+            prefixes: string[];
+        };
+        FunnelAnswer: {
+            /** @description In their order. */
+            steps: components["schemas"]["FunnelStep"][];
+        };
+        FunnelStep: {
+            /**
+             * Format: int64
+             * @description How many came here.
+             * @example 42
+             */
+            customers: number;
+            /**
+             * Format: double
+             * @description How long half of them took at most, from the first step; null for the first and where nobody came.
+             * @example 312.5
+             */
+            median_seconds: number | null;
+            /**
+             * @description Name for people.
+             * @example First success
+             */
+            name: string;
+            /**
+             * Format: double
+             * @description Of those who took the first step, 0 to 1.
+             * @example 0.5
+             */
+            share: number;
         };
         Group: {
             /**
@@ -719,9 +1216,189 @@ export interface components {
              */
             t: string;
         };
+        Question: {
+            /**
+             * @description Analysis: whether the smallest stand first.
+             * @example false
+             */
+            ascending?: boolean;
+            /**
+             * @description Funnel and retention: who takes the steps, or comes back. Left out it is user.
+             * @example company
+             * @enum {string}
+             */
+            by?: "user" | "company" | "";
+            /**
+             * @description How the console draws it.
+             * @example line
+             * @enum {string}
+             */
+            chart?: "line" | "stacked" | "bar" | "table" | "";
+            /**
+             * @description Analysis: whether to add the values of the range of equal length just before.
+             * @example true
+             */
+            compare?: boolean;
+            /** @description Which calls count: those for which all hold. At most 30. */
+            filters?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -7d). Left out it is a day before the end. At most 400 days.
+             * @example -7d
+             */
+            from?: string;
+            /**
+             * @description Analysis: up to 3 fields to group by.
+             * @example [
+             *       "company_id"
+             *     ]
+             */
+            groups?: string[];
+            /**
+             * @description Analysis over time: length of the intervals, as 5m, 1h, 1d. Left out one is chosen that gives about 60 to 120 points.
+             * @example 1h
+             */
+            interval?: string;
+            /**
+             * @description Numbers by groups, steps one after the other, or how many come back.
+             * @example analysis
+             * @enum {string}
+             */
+            kind: "analysis" | "funnel" | "retention";
+            /**
+             * Format: int64
+             * @description Analysis: how many groups; 20 when left out, 8 over time, where 50 are possible.
+             * @example 20
+             */
+            limit?: number;
+            /**
+             * @description Analysis: 1 to 6 of count, users, companies, errors, error_rate, refused, refused_rate, p50 to p99 (of the duration in milliseconds, or p95:FIELD), sum:FIELD, avg:FIELD, min:FIELD, max:FIELD. Left out it is count.
+             * @example [
+             *       "count",
+             *       "p95",
+             *       "sum:request.body.amount"
+             *     ]
+             */
+            metrics?: string[];
+            /**
+             * @description Analysis: which of the metrics sorts the groups. Left out it is the first.
+             * @example count
+             */
+            order?: string;
+            /**
+             * @description Analysis: whether to divide the range into intervals.
+             * @example true
+             */
+            over_time?: boolean;
+            /** @description Retention: which calls are a coming back. Left out it is any. */
+            return?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Funnel: any begins at any call that fits the first step; first counts only customers who were seen for the first time within the range. Left out it is any.
+             * @example first
+             * @enum {string}
+             */
+            start?: "any" | "first" | "";
+            /** @description Funnel: 2 to 8 steps; left out they are the first call and the first success. One call may be several steps. */
+            steps?: components["schemas"]["QuestionStep"][];
+            /**
+             * @description End of the range, exclusive: RFC 3339, relative, or now.
+             * @example now
+             */
+            to?: string;
+            /**
+             * Format: int64
+             * @description Retention: how many weekly cohorts. Left out they are 8.
+             * @example 8
+             */
+            weeks?: number;
+            /**
+             * @description Funnel: how long the whole way may take. Left out it is 7d.
+             * @example 7d
+             */
+            within?: string;
+        };
+        QuestionAnswer: {
+            /** @description Numbers by groups. */
+            analysis?: components["schemas"]["AnalysisAnswer"];
+            /**
+             * Format: date-time
+             * @description Begin of the range.
+             * @example 2026-11-21T10:00:00Z
+             */
+            from: string;
+            /** @description How many customers took each step. */
+            funnel?: components["schemas"]["FunnelAnswer"];
+            /**
+             * @description The question's kind.
+             * @example analysis
+             */
+            kind: string;
+            /** @description How many customers of each week came back. */
+            retention?: components["schemas"]["RetentionAnswer"];
+            /**
+             * Format: date-time
+             * @description End of the range.
+             * @example 2026-11-22T10:00:00Z
+             */
+            to: string;
+        };
+        QuestionFilter: {
+            /**
+             * @description A column (user_id, company_id, route, verb, status, status_class, failed, duration_ms, ip, …: see /api/v1/analytics/fields), or request.headers.NAME, response.headers.NAME, request.body.PATH, response.body.PATH, metadata.PATH.
+             * @example request.headers.X-Plan
+             */
+            field: string;
+            /**
+             * @description is, is_not, contains, not_contains, starts_with, ends_with (one of the values must fit, none with a not), gt, gte, lt, lte (one number), exists, missing (no value).
+             * @example is
+             */
+            op: string;
+            /**
+             * @description What to compare with: at most 100 values of 4096 bytes.
+             * @example [
+             *       "pro"
+             *     ]
+             */
+            values?: string[];
+        };
+        QuestionStep: {
+            /** @description Which calls are this step: those for which all hold; any call without. */
+            filters?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Name for people.
+             * @example First success
+             */
+            name?: string;
+        };
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
             conditions: components["schemas"]["Condition"][];
+        };
+        RetentionAnswer: {
+            /** @description One for each week, the oldest first. */
+            cohorts: components["schemas"]["RetentionCohort"][];
+        };
+        RetentionCohort: {
+            /**
+             * @description How many of them called in this week, in the next one, and so on.
+             * @example [
+             *       30,
+             *       21,
+             *       18
+             *     ]
+             */
+            active: number[];
+            /**
+             * Format: int64
+             * @description How many were seen for the first time of all in this week.
+             * @example 30
+             */
+            customers: number;
+            /**
+             * Format: date-time
+             * @description Monday of the week, UTC.
+             * @example 2026-11-16T00:00:00Z
+             */
+            week: string;
         };
         Row: {
             /**
@@ -966,6 +1643,47 @@ export interface components {
              */
             sample_rate: number;
         };
+        SavedChart: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly created_at?: string;
+            /**
+             * @description What it is for, at most 2000 characters.
+             * @example For the Monday meeting.
+             */
+            description?: string;
+            /**
+             * @description Id.
+             * @example k3v9x2m7q4tsab2c
+             */
+            readonly id?: string;
+            /**
+             * @description Whether who asks may change it.
+             * @example true
+             */
+            readonly mine?: boolean;
+            /**
+             * @description Name: 1 to 200 characters.
+             * @example Calls by company
+             */
+            name: string;
+            /** @description What it asks. */
+            question: components["schemas"]["Question"];
+            /**
+             * @description Whether everybody who is signed in sees it; otherwise only who made it.
+             * @example true
+             */
+            shared?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly updated_at?: string;
+        };
         SeriesAnswerBody: {
             /**
              * Format: date-time
@@ -1026,6 +1744,25 @@ export interface components {
              * @example 5VZWQLX7B2KJ4T6Y
              */
             token?: string;
+        };
+        Tile: {
+            /**
+             * @description Id of the chart.
+             * @example k3v9x2m7q4tsab2c
+             */
+            chart: string;
+            /**
+             * Format: int64
+             * @description Rows, 1 to 4.
+             * @example 2
+             */
+            height: number;
+            /**
+             * Format: int64
+             * @description Columns of twelve, 3 to 12.
+             * @example 6
+             */
+            width: number;
         };
         TopAnswerBody: {
             /**
@@ -1385,6 +2122,206 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    ask: {
+        parameters: {
+            query: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The question as JSON: see the schema Question. */
+                question: string;
+                /** @description The member next of the page before; the question must be the same. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "export-answer": {
+        parameters: {
+            query: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The question as JSON: see the schema Question. */
+                question: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-apps": {
         parameters: {
             query?: never;
@@ -1414,6 +2351,406 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-charts": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChartsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedChart"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedChart"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedChart"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedChart"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedChart"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1705,6 +3042,719 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-dashboards": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dashboard"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dashboard"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-embedded": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token. */
+                "X-Gatemeter-Embed"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddedAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-embedded-data": {
+        parameters: {
+            query: {
+                /** @description Id of one of the charts of GET /api/v1/embed. */
+                chart: string;
+            };
+            header?: {
+                /** @description The token. */
+                "X-Gatemeter-Embed"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-embed-token": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbedDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbedToken"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revoke-embed-tokens": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
