@@ -108,7 +108,7 @@ function drawn(layer: PlotLayer, i: number, kind: Props["kind"], color: (variabl
     type: "line",
     symbol: "circle",
     symbolSize: 5,
-    showSymbol: known < 3,
+    showSymbol: known < 3 && kind !== "stacked",
     silent: layer.faint,
     connectNulls: false,
     lineStyle: { width: layer.faint ? 1.2 : 1.6, type: layer.faint ? [4, 3] : "solid" },

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import type { AnalysisAnswer, FunnelAnswer, QuestionAnswer, RetentionAnswer } from "../../api/types";
 import { Plot, type PlotLayer } from "../../charts/Plot";
 import { Change } from "../../charts/Tiles";
-import { count, percent } from "../../format/number";
+import { count, latency, percent } from "../../format/number";
 import { day, length } from "../../format/time";
 import { useNow } from "../../ui/now";
 import { addsUp, exactly, formatOf, keysName, metricName, type ChartKind } from "./question";
@@ -141,7 +141,7 @@ function Funnel({ funnel, by }: { funnel: FunnelAnswer; by?: string }) {
               <p className="quiet">
                 {last > 0 && `${percent(step.customers / last)} of those before`}
                 {last > step.customers && `, ${count(last - step.customers)} stopped here`}
-                {step.median_seconds !== null && step.median_seconds !== undefined && `; half within ${length(step.median_seconds * 1000)}`}
+                {step.median_seconds !== null && step.median_seconds !== undefined && `; half within ${step.median_seconds < 90 ? latency(step.median_seconds * 1000) : length(step.median_seconds * 1000)}`}
               </p>
             )}
           </li>
@@ -180,6 +180,7 @@ function Retention({ retention, by }: { retention: RetentionAnswer; by?: string 
                   </td>
                 );
               })}
+              {cohort.active.length < weeks && <td colSpan={weeks - cohort.active.length} />}
             </tr>
           ))}
         </tbody>
