@@ -17,7 +17,7 @@ import { schemeManager, theme } from "./ui/theme";
 import { href, replace, useLocation } from "./url/location";
 
 // These two draw charts, and the chart library is most of the console's weight.
-const UsagePage = lazy(() => import("./pages/usage/UsagePage"));
+const UsagePage = lazy(() => import("./pages/analytics/UsagePlace"));
 const CustomerPage = lazy(() => import("./pages/customers/CustomerPage"));
 
 /** The whole console: who is signed in decides what is drawn. */
