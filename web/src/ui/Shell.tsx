@@ -53,7 +53,7 @@ export function Shell({ session, apps, app, children }: Props) {
         <div className={css.tools}>
           <AppMenu apps={apps} app={app} />
           <ActionIcon component="a" href={href(["settings"], { app: carried.app })} variant="subtle" color="gray" className={css.settings} aria-label="Settings" aria-current={here === "settings" ? "page" : undefined}>
-            <Icon name="gear" />
+            <Icon name="settings" />
           </ActionIcon>
           <SchemeMenu />
           <AccountMenu session={session} />

@@ -33,7 +33,7 @@ export function Audit() {
       {entries.length > 0 && (
         <div className={`panel ${css.frame}`}>
           <table className={css.table} aria-label="Audit log">
-            <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col" className={css.wide}>From</th></tr></thead>
+            <thead><tr><th scope="col">When</th><th scope="col" className={css.roomy}>Who</th><th scope="col">What</th><th scope="col" className={css.wide}>From</th></tr></thead>
             <tbody>{entries.map((entry) => <Row key={entry.id} entry={entry} onWho={() => go(withQuery(at, { who: entry.who_id }))} />)}</tbody>
           </table>
         </div>
@@ -49,7 +49,7 @@ function Row({ entry, onWho }: { entry: AuditEntry; onWho: () => void }) {
   return (
     <tr>
       <td><Time at={entry.at} as="full" /></td>
-      <td>
+      <td className={css.roomy}>
         {entry.who_id ? (
           <button type="button" className={`plain ${css.who}`} title="Show only what they did" onClick={onWho}>{entry.who_name}</button>
         ) : (
@@ -58,6 +58,7 @@ function Row({ entry, onWho }: { entry: AuditEntry; onWho: () => void }) {
         {entry.who_kind === "token" && <span className={css.detail}>API token</span>}
       </td>
       <td>
+        <span className={css.phone}>{entry.who_name || "Not signed in"}</span>
         {phrase(entry)}
         <span className={css.detail}>{told(entry)}</span>
       </td>
