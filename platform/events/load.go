@@ -10,6 +10,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 )
 
 // Block is what one sequence number brings into the store.
@@ -73,10 +74,14 @@ func load(ctx context.Context, conn *sql.Conn, blocks []Block) (err error) {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("events.appended")
 	if _, err := tx.ExecContext(ctx, statement("move_position"), blocks[len(blocks)-1].Seq); err != nil {
 		return err
 	}
-	return tx.Commit()
+	failpoint.Hit("events.moved")
+	err = tx.Commit()
+	failpoint.Hit("events.committed")
+	return err
 }
 
 // appendBlocks fills the tables, each through an appender of its own.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/platform/events"
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 	"github.com/gatemeter/gatemeter/platform/journal"
 )
 
@@ -95,6 +96,9 @@ func (l *Loader) Run(ctx context.Context) error {
 	trim := time.NewTicker(trimEvery)
 	defer trim.Stop()
 	backOff := minBackOff
+	if err := l.trim(ctx); err != nil { // what was loaded before a crash
+		l.log.Warn("what is loaded could not be trimmed from the journal", "error", err)
+	}
 	for {
 		err := l.wait(ctx)
 		switch {
@@ -167,20 +171,24 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	if err != nil || len(blocks) == 0 {
 		return false, err
 	}
+	failpoint.Hit("load.read")
 	read := l.decode(blocks)
 	for app, seen := range whoWasSeen(read) {
 		if err := l.seen.Seen(ctx, app, seen); err != nil {
 			return false, fmt.Errorf("tell who was seen: %w", err)
 		}
 	}
+	failpoint.Hit("load.seen")
 	if l.weights != nil {
 		if err := l.weights.Correct(ctx, l.position, read); err != nil {
 			return false, err
 		}
 	}
+	failpoint.Hit("load.weighed")
 	if err := l.store.Load(ctx, read); err != nil {
 		return false, errors.Join(err, l.recover(ctx))
 	}
+	failpoint.Hit("load.stored")
 	l.position = blocks[len(blocks)-1].Seq
 	return l.position < l.journal.Last(), nil
 }
@@ -209,9 +217,11 @@ func (l *Loader) trim(ctx context.Context) error {
 	}
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
+	failpoint.Hit("load.trimming")
 	if err := l.journal.Trim(ctx, l.position); err != nil {
 		return err
 	}
+	failpoint.Hit("load.trimmed")
 	l.trimmed = l.position
 	return nil
 }
