@@ -207,6 +207,8 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
 	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion):
 		return huma.Error404NotFound("there is none with this id")
+	case errors.Is(err, rules.ErrChanged):
+		return huma.Error409Conflict("somebody changed the rule meanwhile: read it again")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, context.DeadlineExceeded):

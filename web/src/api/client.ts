@@ -48,8 +48,8 @@ export async function getText(path: string, params: Params = {}, signal?: AbortS
   return response.text();
 }
 
-export async function sendJson<T>(method: "POST" | "PUT", path: string, body: unknown): Promise<T> {
-  const response = await request(method, path, JSON.stringify(body));
+export async function sendJson<T>(method: "POST" | "PUT", path: string, body: unknown, more: Record<string, string> = {}): Promise<T> {
+  const response = await request(method, path, JSON.stringify(body), undefined, more);
   return (await response.json()) as T;
 }
 
@@ -57,9 +57,9 @@ export async function remove(path: string): Promise<void> {
   await request("DELETE", path);
 }
 
-async function request(method: string, path: string, body?: string, signal?: AbortSignal): Promise<Response> {
+async function request(method: string, path: string, body?: string, signal?: AbortSignal, more: Record<string, string> = {}): Promise<Response> {
   const limit = AbortSignal.timeout(timeout);
-  const headers: Record<string, string> = { Accept: "application/json" };
+  const headers: Record<string, string> = { Accept: "application/json", ...more };
   if (method !== "GET") headers["X-Gatemeter-CSRF"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
 
