@@ -30,7 +30,7 @@ function walk(value: unknown, path: string): string {
 
 function text(value: unknown): string {
   if (value === null || value === undefined) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** The customers with the values they lack taken from their profiles. */
