@@ -60,7 +60,7 @@ func TestSoakOnABadLink(t *testing.T) {
 
 // moments are the failpoints of our own code.
 var moments = []string{
-	"journal.gathered", "journal.committed", "load.read", "load.seen", "load.weighed", "events.appended", "events.moved", "events.rolled", "events.committed",
+	"journal.gathered", "journal.committed", "load.read", "load.seen", "load.weighed", "events.appended", "events.moved", "events.committed",
 	"load.stored", "load.trimming", "load.trimmed", "collect.read", "collect.appended", "state.written",
 }
 

@@ -255,6 +255,8 @@ func (a *api) failure(ctx context.Context, err error) error {
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, cohorts.ErrNotFound),
 		errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion), errors.Is(err, dashboards.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
+	case errors.Is(err, rules.ErrChanged):
+		return huma.Error409Conflict("somebody changed the rule meanwhile: read it again")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, context.DeadlineExceeded):

@@ -97,3 +97,19 @@ func TestADeletionIsUndone(t *testing.T) {
 		t.Errorf("%d versions", n)
 	}
 }
+
+func TestTwoPeopleDoNotOverwriteEachOther(t *testing.T) {
+	g := openGovernance(t)
+	made := g.expect(201, "POST", "/rules", wholeRule)
+	path, read := "/rules/"+made["id"].(string), made["updated_at"].(string)
+	if w := g.do("PUT", path, wholeRule, "If-Match", `"`+read+`"`); w.Code != 200 {
+		t.Errorf("the first: %d %s", w.Code, w.Body)
+	}
+	if w := g.do("PUT", path, wholeRule, "If-Match", read); w.Code != 409 {
+		t.Errorf("the second: %d %s", w.Code, w.Body)
+	}
+	if w := g.do("PUT", path, wholeRule, "If-Match", "yesterday"); w.Code != 422 {
+		t.Errorf("nonsense: %d %s", w.Code, w.Body)
+	}
+	g.expect(200, "PUT", path, wholeRule)
+}

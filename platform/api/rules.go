@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -100,7 +101,8 @@ type addRuleRequest struct {
 
 type changeRuleRequest struct {
 	OfRule
-	Body RuleDraft
+	IfMatch string `header:"If-Match" maxLength:"64" doc:"The member updated_at of the rule that the change was made from: 409 when somebody changed it since. Left out it is not looked at." example:"2026-11-22T10:00:00.123456Z"`
+	Body    RuleDraft
 }
 
 type rulesAnswer struct {
@@ -128,7 +130,7 @@ func (a *api) addRules() {
 		Summary: "One rule",
 	}, a.getRule)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "change-rule", Method: http.MethodPut, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 413, 422, 503},
+		OperationID: "change-rule", Method: http.MethodPut, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 409, 413, 422, 503},
 		MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "Replace a rule", Description: "Whole, with its customers: what is left out gets its default. Its place in the order stays. " + atOnce,
 	}, a.changeRule)
@@ -197,6 +199,11 @@ func (a *api) changeRule(ctx context.Context, r *changeRuleRequest) (*ruleAnswer
 	}
 	access.Note(ctx, "name", r.Body.Name)
 	access.Note(ctx, "state", string(u.State))
+	if r.IfMatch != "" {
+		if u.UpdatedAt, err = time.Parse(time.RFC3339Nano, strings.Trim(r.IfMatch, `"`)); err != nil {
+			return nil, unprocessable("header.If-Match", "must be the member updated_at of a rule, as it was read")
+		}
+	}
 	u, err = a.Rules.Replace(a.by(ctx), app, r.ID, u)
 	if err != nil {
 		return nil, a.failure(ctx, err)

@@ -86,7 +86,6 @@ func (s *Store) load(ctx context.Context, blocks []Block) (err error) {
 		if err := roll(ctx, tx, last.Seq); err != nil {
 			return err
 		}
-		failpoint.Hit("events.rolled")
 		if err := s.compact(ctx, tx, last.ReceivedAt); err != nil {
 			return err
 		}

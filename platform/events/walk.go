@@ -48,11 +48,16 @@ func (s *Store) Walk(ctx context.Context, w Walk, each func(*wire.Event) error) 
 	if w.Headers {
 		marks["headers"] = "e.request_headers"
 	}
+	after := []any{limit}
 	if w.Bodies {
-		marks["body"], marks["encoding"] = "b.request_body", "b.request_encoding"
-		marks["bodies"] = "LEFT JOIN bodies b ON b.app = e.app AND b.time = e.time AND b.transaction_id = e.transaction_id"
+		marks["body"], marks["encoding"], marks["bodies"] = "b.request_body", "b.request_encoding", statement("walk_bodies")
+		newest := maxMicros
+		if !w.To.IsZero() {
+			newest = micros(w.To)
+		}
+		after = append(after, w.App, max(micros(w.From), minMicros), newest) // so that other days' bodies are not read
 	}
-	return s.ask(ctx, build("walk", marks, c, nil, []any{limit}), func(rows *sql.Rows) error {
+	return s.ask(ctx, build("walk", marks, c, nil, after), func(rows *sql.Rows) error {
 		e, err := scanRequest(rows)
 		if err != nil {
 			return err

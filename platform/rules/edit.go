@@ -27,8 +27,9 @@ func (r *Rules) Create(ctx context.Context, app access.Application, u Rule) (Rul
 }
 
 // Replace puts u, whole, in the place of the rule with this id, or answers
-// ErrNotFound; otherwise it is like Create. Customers are written only if they
-// are others than before.
+// ErrNotFound; otherwise it is like Create. Unless u.UpdatedAt is zero it must be
+// that of the rule that is there; otherwise ErrChanged is returned. Customers are
+// written only if they are others than before.
 func (r *Rules) Replace(ctx context.Context, app access.Application, id string, u Rule) (Rule, error) {
 	e, err := r.newEdition(ctx, app.ID, u)
 	if err != nil {
@@ -38,6 +39,9 @@ func (r *Rules) Replace(ctx context.Context, app access.Application, id string, 
 		before, err := readRule(ctx, tx, app.ID, id)
 		if err != nil {
 			return err
+		}
+		if !u.UpdatedAt.IsZero() && !u.UpdatedAt.Equal(before.UpdatedAt) {
+			return ErrChanged
 		}
 		return e.change(ctx, tx, app.ID, before, r.now(), Changed)
 	})

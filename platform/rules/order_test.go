@@ -118,3 +118,23 @@ func TestACohortIsReplacedWithoutKnowingTheRule(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAChangeOfWhatIsNoLongerThereIsRefused(t *testing.T) {
+	now := noon
+	r := stored(t)
+	r.clock = func() time.Time { return now }
+	made := create(t, r, userRule("r", "ada"))
+	now = now.Add(time.Second)
+	mine, theirs := made, made
+	theirs.Wire.Name = "theirs"
+	changed := replace(t, r, made.Wire.ID, theirs)
+	if _, err := r.Replace(t.Context(), testApp, made.Wire.ID, mine); !errors.Is(err, ErrChanged) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := r.Rule(t.Context(), testApp.ID, made.Wire.ID); err != nil || got.Wire.Name != "theirs" {
+		t.Errorf("it is %q (%v)", got.Wire.Name, err)
+	}
+	replace(t, r, made.Wire.ID, changed)
+	mine.UpdatedAt = time.Time{}
+	replace(t, r, made.Wire.ID, mine)
+}

@@ -17,6 +17,9 @@ import (
 // ErrNotFound says that an application has no such rule.
 var ErrNotFound = errors.New("no such rule")
 
+// ErrChanged says that a rule is no longer what a change of it was made from.
+var ErrChanged = errors.New("the rule was changed meanwhile")
+
 // What a rule applies to.
 const (
 	typeRegex   = "regex"

@@ -54,8 +54,10 @@ export async function getText(path: string, params: Params = {}, signal?: AbortS
   return response.text();
 }
 
-export async function sendJson<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
-  const response = await request(method, path, body === undefined ? undefined : JSON.stringify(body));
+export async function sendJson<T>(
+  method: "POST" | "PUT" | "DELETE", path: string, body?: unknown, more: Record<string, string> = {},
+): Promise<T> {
+  const response = await request(method, path, body === undefined ? undefined : JSON.stringify(body), undefined, more);
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
@@ -63,7 +65,7 @@ export async function remove(path: string): Promise<void> {
   await request("DELETE", path);
 }
 
-async function request(method: string, path: string, body?: string, signal?: AbortSignal, more?: Record<string, string>): Promise<Response> {
+async function request(method: string, path: string, body?: string, signal?: AbortSignal, more: Record<string, string> = {}): Promise<Response> {
   const limit = AbortSignal.timeout(timeout);
   const headers: Record<string, string> = { Accept: "application/json", ...more };
   if (method !== "GET") headers["X-Gatemeter-CSRF"] = "1";

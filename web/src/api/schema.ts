@@ -3848,7 +3848,10 @@ export interface operations {
                 /** @description The application's id. It may be left out when there is one application. */
                 app?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The member updated_at of the rule that the change was made from: 409 when somebody changed it since. Left out it is not looked at. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The rule's id. */
                 id: string;
@@ -3890,6 +3893,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

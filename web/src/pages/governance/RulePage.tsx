@@ -52,6 +52,9 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
   const [busy, setBusy] = useState(false);
   const [asked, setAsked] = useState<Rule | null>(null);
   const [dropping, setDropping] = useState(false);
+  /** What the draft was made from; somebody else's change since is not overwritten without a question. */
+  const [base, setBase] = useState(found?.of ?? rule?.updated_at ?? "");
+  const [clash, setClash] = useState(false);
   const tab = at.query.get("tab") === "history" && rule ? "history" : "rule";
   const carried = { app: at.query.get("app") ?? undefined };
   const dirty = JSON.stringify(draft) !== JSON.stringify(saved);
@@ -61,13 +64,16 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
   if (rule && rule.updated_at !== version) {
     setVersion(rule.updated_at);
     setSaved(draftOf(rule));
-    if (!dirty) setDraft(draftOf(rule));
+    if (!dirty) {
+      setDraft(draftOf(rule));
+      setBase(rule.updated_at);
+    }
   }
 
   useEffect(() => {
-    if (dirty) keepDraft(app.id, id, { draft, of: version });
+    if (dirty) keepDraft(app.id, id, { draft, of: base });
     else dropDraft(app.id, id);
-  }, [app.id, id, draft, dirty, version]);
+  }, [app.id, id, draft, dirty, base]);
 
   useEffect(() => {
     const leaving = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -78,7 +84,7 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
   const change = (part: Partial<Draft>) => setDraft((now) => ({ ...now, ...part }));
   const complain = (error: Error) => setComplaints(error instanceof ApiError && error.fields.length > 0 ? error.fields.map((f) => `${f.location}: ${f.message}`) : [error.message]);
 
-  const save = async () => {
+  const save = async (anyway = false) => {
     if (busy || !(dirty || id === "")) return;
     if (wrong.length > 0) {
       setComplaints(wrong.map((one) => one.text));
@@ -86,16 +92,19 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
     }
     setBusy(true);
     setComplaints([]);
+    setClash(false);
     try {
-      const kept = await ways.save(id, ruleOf(draft, rule?.state ?? "off"));
+      const kept = await ways.save(id, ruleOf(draft, rule?.state ?? "off"), anyway ? "" : base);
       dropDraft(app.id, id);
       setSaved(draftOf(kept));
       setDraft(draftOf(kept));
       setVersion(kept.updated_at);
+      setBase(kept.updated_at);
       setRestored(false);
       if (id === "") replace(href(["governance", kept.id], carried));
     } catch (error) {
-      complain(error as Error);
+      if (error instanceof ApiError && error.status === 409) setClash(true);
+      else complain(error as Error);
     } finally {
       setBusy(false);
     }
@@ -138,11 +147,17 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
         {rule && (
           <SegmentedControl size="xs" aria-label="Part of the rule" value={tab} onChange={(next) => go(withQuery(at, { tab: next === "history" ? "history" : undefined }))} data={[{ value: "rule", label: "Rule" }, { value: "history", label: "History" }]} />
         )}
-        {tab === "rule" && dirty && <Button variant="subtle" color="gray" size="xs" onClick={() => { setDraft(saved); setRestored(false); setComplaints([]); }}>Discard changes</Button>}
+        {tab === "rule" && dirty && <Button variant="subtle" color="gray" size="xs" onClick={() => { setDraft(saved); setBase(version); setRestored(false); setClash(false); setComplaints([]); }}>Discard changes</Button>}
         {tab === "rule" && <Button size="xs" loading={busy} disabled={!dirty && id !== ""} aria-keyshortcuts="Control+S" onClick={() => void save()}>Save</Button>}
       </div>
       {complaints.length > 0 && <Notice tone="bad">{complaints.map((one) => <div key={one}>{one}</div>)}</Notice>}
-      {restored && dirty && <Notice tone="info">These are changes that you had not saved{found && found.of !== version ? "; the rule was changed meanwhile, saving replaces that" : ""}.</Notice>}
+      {restored && dirty && <Notice tone="info">These are changes that you had not saved.</Notice>}
+      {clash && (
+        <Notice tone="warn">
+          Somebody changed the rule while you did. <a href={withQuery(at, { tab: "history" })}>See what they changed</a>, or{" "}
+          <Button size="compact-xs" variant="light" onClick={() => void save(true)}>Save yours anyway</Button>
+        </Notice>
+      )}
       {rule && dirty && rule.state === "on" && <Notice tone="warn">This rule is on: what you save is enforced at once.</Notice>}
       {tab === "history" ? (
         <History app={app} id={id} onReverted={() => go(withQuery(at, { tab: undefined }))} />

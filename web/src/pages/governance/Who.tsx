@@ -6,6 +6,7 @@ import type { App } from "../../api/types";
 import { count } from "../../format/number";
 import { Icon } from "../../ui/icons";
 import type { Customer, Draft, Who as Whom } from "./draft";
+import { filled } from "./profile";
 import css from "./RulePage.module.css";
 
 interface Props {
@@ -77,6 +78,13 @@ function Customers({ app, draft, onChange }: Props) {
   };
   const set = (id: string, tag: string, value: string) => onChange({ customers: draft.customers.map((c) => (c.id === id ? { ...c, values: { ...c.values, [tag]: value } } : c)) });
   const one = kind === "users" ? "user" : "company";
+  const [filling, setFilling] = useState(false);
+  const lacking = draft.tags.length > 0 && draft.customers.some((c) => draft.tags.some((tag) => !c.values[tag.name]));
+  const fill = async () => {
+    setFilling(true);
+    onChange({ customers: await filled(app.id, draft) });
+    setFilling(false);
+  };
 
   return (
     <>
@@ -109,6 +117,7 @@ function Customers({ app, draft, onChange }: Props) {
           </table>
         </div>
       )}
+      {lacking && <div><Button size="compact-xs" variant="subtle" loading={filling} onClick={() => void fill()}>Fill in values from the profiles</Button></div>}
       {draft.customers.length > shown && <p className={css.hint}>and {count(draft.customers.length - shown)} more</p>}
     </>
   );

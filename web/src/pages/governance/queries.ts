@@ -75,7 +75,8 @@ export function usePreview(app: string, asked: { rule: unknown; customer: string
 }
 
 export interface Ways {
-  save: (id: string, rule: unknown) => Promise<Rule>;
+  /** Refused with 409 when the rule was changed since it was read, at `of`; "" does not ask. */
+  save: (id: string, rule: unknown, of: string) => Promise<Rule>;
   switchTo: (id: string, state: RuleState) => Promise<Rule>;
   order: (ids: string[]) => Promise<unknown>;
   drop: (id: string) => Promise<void>;
@@ -93,7 +94,7 @@ export function useWays(app: string): Ways {
     }
   };
   return {
-    save: (id, rule) => after(id === "" ? sendJson<Rule>("POST", of(app), rule) : sendJson<Rule>("PUT", of(app, one(id)), rule)),
+    save: (id, rule, read) => after(id === "" ? sendJson<Rule>("POST", of(app), rule) : sendJson<Rule>("PUT", of(app, one(id)), rule, read ? { "If-Match": read } : {})),
     switchTo: (id, state) => after(sendJson<Rule>("PUT", of(app, one(id) + "/state"), { state })),
     order: (ids) => {
       // Shown at once; the server's order follows.
