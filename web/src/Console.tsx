@@ -15,8 +15,9 @@ import css from "./ui/Shell.module.css";
 import { schemeManager, theme } from "./ui/theme";
 import { href, replace, useLocation } from "./url/location";
 
-// These two draw charts, and the chart library is most of the console's weight.
+// These draw charts or forms, whose libraries are most of the console's weight.
 const UsagePage = lazy(() => import("./pages/usage/UsagePage"));
+const CohortsPage = lazy(() => import("./pages/cohorts/CohortsPage"));
 const CustomerPage = lazy(() => import("./pages/customers/CustomerPage"));
 
 /** The whole console: who is signed in decides what is drawn. */
@@ -75,7 +76,7 @@ function Customers({ app }: { app: App }) {
   return id ? <CustomerPage key={kind + id} app={app} kind={kind} id={id} /> : <CustomersPage app={app} kind={kind} />;
 }
 
-const pages = { live: LivePage, usage: UsagePage, customers: Customers, pipeline: PipelinePage };
+const pages = { live: LivePage, usage: UsagePage, customers: Customers, cohorts: CohortsPage, pipeline: PipelinePage };
 
 function Waiting({ error, retry }: { error: Error | null; retry: () => void }) {
   return (

@@ -524,7 +524,7 @@ export interface components {
              *       "free"
              *     ]
              */
-            values?: string[] | null;
+            values?: string[];
         };
         Balance: {
             /**
@@ -1668,14 +1668,14 @@ export interface components {
              *       "/orders/{id}"
              *     ]
              */
-            routes?: string[] | null;
+            routes?: string[];
             /**
              * @description Only answers with one of these statuses, or of these classes.
              * @example [
              *       "5xx"
              *     ]
              */
-            statuses?: string[] | null;
+            statuses?: string[];
             /**
              * Format: double
              * @description With what.
@@ -1688,7 +1688,7 @@ export interface components {
              *       "POST"
              *     ]
              */
-            verbs?: string[] | null;
+            verbs?: string[];
         };
         User: {
             /**
