@@ -91,7 +91,7 @@ function Sizes({ cohort }: { cohort: Cohort }) {
         <div><dt>Looked at</dt><dd>{cohort.evaluated_at ? <Time at={cohort.evaluated_at} as="ago" /> : "not yet"}</dd></div>
       </dl>
       <figure>
-        <Sparkline values={points.map((p) => p.members)} width={600} height={72} label={`Members of ${cohort.name} over time: ${howMany(cohort.kind, cohort.members)} now`} />
+        <Sparkline values={points.map((p) => p.members)} width={600} height={72} stretched label={`Members of ${cohort.name} over time: ${howMany(cohort.kind, cohort.members)} now`} />
         <figcaption><span>{first && dateTime(first.t, now)}</span><span>{last && "now"}</span></figcaption>
       </figure>
     </section>
@@ -108,11 +108,13 @@ function Deletion({ app, cohort, opened, onClose }: { app: App; cohort: Cohort; 
   const confirm = () => deletion.mutate(undefined, { onSuccess: () => go(href(["cohorts"], { app: at.query.get("app") ?? undefined })) });
   return (
     <Modal opened={opened} onClose={onClose} title={`Delete ${cohort.name}?`} centered size="sm">
-      <p>Its members, {howMany(cohort.kind, cohort.members)}, and the history of who entered and left go with it. The {kindNames[cohort.kind].many} themselves stay.</p>
-      {deletion.error && <Notice tone="bad">{deletion.error.message}</Notice>}
-      <div className={css.buttons}>
-        <Button size="xs" variant="default" onClick={onClose} data-autofocus>Keep it</Button>
-        <Button size="xs" color="red" loading={deletion.isPending} onClick={confirm}>Delete the cohort</Button>
+      <div className={css.modal}>
+        <p>Its members, {howMany(cohort.kind, cohort.members)}, and the history of who entered and left go with it. The {kindNames[cohort.kind].many} themselves stay.</p>
+        {deletion.error && <Notice tone="bad">{deletion.error.message}</Notice>}
+        <div className={css.buttons}>
+          <Button size="xs" variant="default" onClick={onClose} data-autofocus>Keep it</Button>
+          <Button size="xs" color="red" loading={deletion.isPending} onClick={confirm}>Delete the cohort</Button>
+        </div>
       </div>
     </Modal>
   );

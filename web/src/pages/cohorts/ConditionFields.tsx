@@ -53,7 +53,7 @@ function UsageFields({ usage, app, wanting, onChange }: Inner & { usage: UsageCo
           <NumberInput aria-label="Number" size="xs" w={92} min={0} hideControls thousandSeparator="," suffix={usage.measure === "error_rate" ? "%" : ""} value={Number.isFinite(usage.value) ? usage.value : ""} error={wanting && !Number.isFinite(usage.value)} onChange={(value) => set({ value: value === "" ? NaN : Number(value) })} />
         )}
         {!isTime(usage.measure) && <Window hours={usage.hours ?? 0} onChange={(hours) => set({ hours })} />}
-        {!narrowing && <button type="button" className={`plain ${css.narrow}`} onClick={() => setNarrowing(true)}>of some calls only</button>}
+        {!narrowing && <button type="button" className={`plain ${css.narrow}`} onClick={() => setNarrowing(true)}>only some calls</button>}
       </div>
       {narrowing && (
         <div className={css.words}>
@@ -67,12 +67,19 @@ function UsageFields({ usage, app, wanting, onChange }: Inner & { usage: UsageCo
 }
 
 function Window({ hours, onChange }: { hours: number; onChange: (hours: number) => void }) {
-  if (hours === 0) return <button type="button" className={`plain ${css.narrow}`} onClick={() => onChange(168)}>ever; limit to the last days</button>;
+  if (hours === 0) {
+    return (
+      <>
+        <span>ever</span>
+        <button type="button" className={`plain ${css.narrow}`} onClick={() => onChange(168)}>limit in time</button>
+      </>
+    );
+  }
   return (
     <>
       <span>in the last</span>
       <Span label="Window" hours={hours} onChange={(next) => onChange(Number.isFinite(next) ? Math.max(1, Math.round(next)) : 1)} />
-      <button type="button" className={`plain ${css.narrow}`} onClick={() => onChange(0)}>or ever</button>
+      <button type="button" className={`plain ${css.narrow}`} onClick={() => onChange(0)}>no limit</button>
     </>
   );
 }
