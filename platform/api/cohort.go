@@ -50,16 +50,16 @@ type UsageCondition struct {
 	Op       string   `json:"op" enum:"at_least,at_most,more_than,less_than,equal" doc:"How it is compared." example:"at_least"`
 	Value    float64  `json:"value" doc:"With what." example:"100"`
 	Hours    int      `json:"hours" required:"false" doc:"Only calls of so many hours until now; 0 is ever." example:"24"`
-	Routes   []string `json:"routes,omitempty" required:"false" doc:"Only calls of one of these routes." example:"[\"/orders/{id}\"]"`
-	Verbs    []string `json:"verbs,omitempty" required:"false" doc:"Only calls with one of these methods." example:"[\"POST\"]"`
-	Statuses []string `json:"statuses,omitempty" required:"false" doc:"Only answers with one of these statuses, or of these classes." example:"[\"5xx\"]"`
+	Routes   []string `json:"routes,omitempty" required:"false" nullable:"false" doc:"Only calls of one of these routes." example:"[\"/orders/{id}\"]"`
+	Verbs    []string `json:"verbs,omitempty" required:"false" nullable:"false" doc:"Only calls with one of these methods." example:"[\"POST\"]"`
+	Statuses []string `json:"statuses,omitempty" required:"false" nullable:"false" doc:"Only answers with one of these statuses, or of these classes." example:"[\"5xx\"]"`
 }
 
 // AttributeCondition compares a field of the profile.
 type AttributeCondition struct {
 	Field  string   `json:"field" doc:"metadata.NAME, campaign.NAME (a dot walks into objects), id, ip_address; of a user company_id or user_agent_string; of a company company_domain, subscription.status or subscription.plan_id." example:"metadata.plan"`
 	Op     string   `json:"op" enum:"is,is_not,contains,greater,less,exists,not_exists" doc:"is and is_not: one and none of the values, in any case; contains: one of them as a part; greater and less: as numbers. A list satisfies it when one element does." example:"is"`
-	Values []string `json:"values,omitempty" required:"false" doc:"With what it is compared: at most 100; one for greater and less; none for exists and not_exists." example:"[\"free\"]"`
+	Values []string `json:"values,omitempty" required:"false" nullable:"false" doc:"With what it is compared: at most 100; one for greater and less; none for exists and not_exists." example:"[\"free\"]"`
 }
 
 // CohortMember is a customer in a cohort.

@@ -1,5 +1,6 @@
 import type { Books, CompanyRow, Profile, Session, Series, Top, TopRow, Totals, UserRow, WireEvent } from "../src/api/types";
 import { durationOf, facts, failed, pathOf, statusOf } from "../src/wire/event.ts";
+import { Cohorts, subscriptionsOf } from "./cohorts.ts";
 import { sample } from "./sample.ts";
 import { scopes, settings } from "./settings.ts";
 
@@ -22,6 +23,7 @@ export interface MockOptions {
 export class Mock {
   session: Session;
   events: WireEvent[];
+  readonly cohorts: Cohorts;
   private readonly data;
   private readonly now: () => number;
   private readonly rate: number;
@@ -33,6 +35,7 @@ export class Mock {
     this.upTo = this.now();
     this.data = sample(this.upTo, o.calls ?? 9000);
     this.events = this.data.events;
+    this.cohorts = new Cohorts(this.now, () => this.events);
     this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0", role: "owner", rights: scopes.map((one) => one.scope), single_sign_on: false };
   }
 
@@ -58,8 +61,12 @@ export class Mock {
         return ok(this.series(q));
       case "usage/top":
         return ok(this.top(q));
+      case "cohorts":
+        return this.cohorts.answer(method, id, q, sent);
       case "companies":
       case "users":
+        if (id?.endsWith("/standing")) return ok(this.cohorts.standing(resource, decodeURIComponent(id.slice(0, -"/standing".length))));
+        if (id?.endsWith("/subscriptions")) return ok({ subscriptions: subscriptionsOf(decodeURIComponent(id.slice(0, -"/subscriptions".length))) });
         return id ? ok(this.profile(resource, decodeURIComponent(id))) : ok(this.customers(resource, q));
       default:
         return refuse(404, `nothing at ${url.pathname}`);

@@ -18,8 +18,9 @@ import css from "./ui/Shell.module.css";
 import { schemeManager, theme } from "./ui/theme";
 import { href, replace, useLocation } from "./url/location";
 
-// These two draw charts, and the chart library is most of the console's weight.
+// These draw charts or forms, whose libraries are most of the console's weight.
 const UsagePage = lazy(() => import("./pages/analytics/UsagePlace"));
+const CohortsPage = lazy(() => import("./pages/cohorts/CohortsPage"));
 const CustomerPage = lazy(() => import("./pages/customers/CustomerPage"));
 
 /** The whole console: who is signed in decides what is drawn. */
@@ -86,6 +87,7 @@ const pages = {
   live: LivePage,
   usage: UsagePage,
   customers: Customers,
+  cohorts: CohortsPage,
   governance: GovernancePage,
   pipeline: PipelinePage,
   settings: SettingsPage,

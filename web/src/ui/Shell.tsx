@@ -19,6 +19,7 @@ const places: { path: string; name: string; icon: IconName }[] = [
   { path: "live", name: "Live", icon: "live" },
   { path: "usage", name: "Usage", icon: "usage" },
   { path: "customers", name: "Customers", icon: "people" },
+  { path: "cohorts", name: "Cohorts", icon: "cohorts" },
   { path: "governance", name: "Governance", icon: "rules" },
   { path: "pipeline", name: "Pipeline", icon: "pipeline" },
 ];
@@ -30,8 +31,8 @@ export function Shell({ session, apps, app, children }: Props) {
   const name = here === "settings" ? "Settings" : (places.find((place) => place.path === here)?.name ?? "Live");
 
   useEffect(() => {
-    document.title = [at.path[2], name, "gatemeter"].filter(Boolean).join(" · ");
-  }, [name, at.path]);
+    document.title = [here === "cohorts" ? undefined : at.path[2], name, "gatemeter"].filter(Boolean).join(" · ");
+  }, [name, here, at.path]);
 
   // The other pages are opened on the same application and span of time.
   const carried = { app: at.query.get("app") ?? undefined, range: at.query.get("range") ?? undefined, from: at.query.get("from") ?? undefined, to: at.query.get("to") ?? undefined };

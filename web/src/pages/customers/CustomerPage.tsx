@@ -18,6 +18,7 @@ import { go, href, useLocation, withQuery } from "../../url/location";
 import { queryOfRange, rangeFromQuery, type Range } from "../../url/range";
 import css from "./CustomerPage.module.css";
 import { standing } from "./standing";
+import { StandingPanels } from "./StandingPanels";
 
 interface Props {
   app: App;
@@ -86,6 +87,8 @@ export default function CustomerPage({ app, kind, id }: Props) {
           )}
           <Ranking title="Statuses" by="status" question={question} link={(status) => elsewhere("live", { status })} />
         </div>
+
+        <StandingPanels app={app} kind={kind} id={id} />
 
         <section className={`panel ${css.calls}`} aria-label="Last calls">
           <h2>Last calls</h2>
