@@ -278,7 +278,7 @@ func (c call) body() ([]byte, error) {
 	if e := c.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, refusal(http.StatusUnsupportedMediaType, "Content-Encoding: must be identity (got "+strconv.Quote(e)+")")
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.Request.Body, maxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
 		return nil, refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))

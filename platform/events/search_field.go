@@ -77,9 +77,9 @@ func FieldOf(name string) (Field, error) {
 	for prefix, sql := range documents {
 		if path, ok := strings.CutPrefix(bare, prefix); ok && path != "" && len(path) <= 1024 {
 			if prefix == "metadata." {
-				path = strings.ReplaceAll(pointer(path), ".", "/")
+				path = strings.ReplaceAll(step(path), ".", "/")
 			} else {
-				path = pointer(path)
+				path = step(path)
 			}
 			return Field{Name: name, sql: sql, arg: text("/" + path)}, nil
 		}
@@ -87,8 +87,8 @@ func FieldOf(name string) (Field, error) {
 	return Field{}, fmt.Errorf("%w: field %q: not one that can be searched", ErrQuestion, name)
 }
 
-// pointer writes a name as a step of a JSON pointer (RFC 6901).
-func pointer(name string) string {
+// step writes a name as a step of a JSON pointer (RFC 6901).
+func step(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
