@@ -132,6 +132,49 @@ func TestAnEditIsHeardByEveryWaitingClient(t *testing.T) {
 	s.edit(404, "DELETE", "/rules/"+id, "")
 }
 
+// Of three changes the quickest counts: the machine may have been busy with
+// something else.
+func TestFiveHundredIdleGatewaysHearOfAChangeWithinASecond(t *testing.T) {
+	s := start(t, t.TempDir())
+	const gateways, within = 500, time.Second
+	known := s.fetch("/v1/config", nil).header
+	quickest := time.Minute
+	for try := range 3 {
+		answers := s.waiting(gateways, known)
+		begun := time.Now()
+		s.edit(201, "POST", "/rules", fmt.Sprintf(`{"name":"rule %d","type":"regex","state":"on","block":true}`, try))
+		for range gateways {
+			told := <-answers
+			if told.header.Get(wire.ConfigTagHeader) == known.Get(wire.ConfigTagHeader) {
+				t.Fatalf("told nothing new: %d", told.status)
+			}
+		}
+		took := time.Since(begun)
+		t.Logf("%d gateways heard of it after %v", gateways, took)
+		if quickest = min(quickest, took); quickest <= within {
+			return
+		}
+		known = s.fetch("/v1/config", nil).header
+	}
+	t.Errorf("at best it took %v, want %v", quickest, within)
+}
+
+// What is in shadow or off is nobody's business: nobody is woken.
+func TestARuleInShadowWakesNobody(t *testing.T) {
+	s := start(t, t.TempDir())
+	before := s.fetch("/v1/rules", nil)
+	id := s.edit(201, "POST", "/rules", `{"name":"r","type":"user","state":"shadow","block":true,"customers":[{"id":"ada"}]}`)
+	s.edit(200, "PUT", "/rules/"+id+"/state", `{"state":"off"}`)
+	s.edit(200, "PUT", "/rules/"+id+"/state", `{"state":"shadow"}`)
+	if after := s.fetch("/v1/rules", before.header); after.status != http.StatusNotModified || after.header.Get(wire.ConfigTagHeader) != before.header.Get(wire.ConfigTagHeader) {
+		t.Errorf("got %d %s", after.status, after.body)
+	}
+	s.edit(200, "PUT", "/rules/"+id+"/state", `{"state":"on"}`)
+	if after := s.fetch("/v1/rules", before.header); after.status != http.StatusOK || !strings.Contains(string(after.body), id) {
+		t.Errorf("switched on: %d %s", after.status, after.body)
+	}
+}
+
 func TestRulesAndTagsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, dir)

@@ -4,18 +4,32 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
 // newMetrics returns the registry of /metrics, with the books in it.
-func newMetrics(loader *load.Loader) *prometheus.Registry {
+func newMetrics(loader *load.Loader, j *journal.Journal) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&booksCollector{loader: loader},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gatemeter_journal_waiting_bytes",
+			Help: "Bytes of the journal that are not in the event store yet, or not yet trimmed.",
+		}, func() float64 { return float64(j.Waiting()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gatemeter_journal_ready",
+			Help: "1 while the journal takes more, 0 while the disk is full or broken, or too much waits.",
+		}, func() float64 {
+			if j.Ready() != nil {
+				return 0
+			}
+			return 1
+		}),
 	)
 	return registry
 }

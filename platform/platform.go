@@ -42,6 +42,8 @@ type Options struct {
 	// ApplicationID is that of the application a new data directory begins with, 16
 	// to 256 visible ASCII characters; empty: a random one.
 	ApplicationID string
+	// OIDC is the issuer that people can sign in through; the zero value: none.
+	OIDC access.OIDC
 	// Version is shown in the console.
 	Version string
 	Clock   func() time.Time // time.Now when nil
@@ -149,7 +151,8 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	}
 	p.closers = append(p.closers, p.state.Close)
 	p.gate, err = access.Open(ctx, p.state, access.Options{
-		AdminToken: o.AdminToken, FirstApplicationID: o.ApplicationID, SecretsFile: filepath.Join(p.dir, "secrets"), Clock: o.Clock, Logger: o.Logger,
+		AdminToken: o.AdminToken, FirstApplicationID: o.ApplicationID, SecretsFile: filepath.Join(p.dir, "secrets"),
+		OIDC: o.OIDC, Clock: o.Clock, Logger: o.Logger,
 	})
 	if err != nil {
 		return err
@@ -166,16 +169,17 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	if p.loader, err = load.New(p.journal, p.events, seenSink{p.customers}, o.Logger); err != nil {
 		return err
 	}
+	p.loader.CorrectWeights(load.NewWeights(p.state, o.Clock))
 	p.rules = rules.New(p.state, o.Clock)
 	return p.openCohorts(ctx, o)
 }
 
 // routes puts the parts together under one address.
 func (p *Platform) routes(o Options) http.Handler {
-	metrics := newMetrics(p.loader)
+	metrics := newMetrics(p.loader, p.journal)
 	collector := collect.New(collect.Options{
 		Gate: p.gate, Journal: p.journal, Customers: p.customers, Rules: p.rules,
-		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
+		Limit: p.gate.TakeEvents, Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
 		Gate: p.gate, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Books: p.loader,

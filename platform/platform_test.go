@@ -454,3 +454,22 @@ func TestMachinesAreAnsweredAndStrangersAreNot(t *testing.T) {
 		t.Errorf("wrong bearer token: %d", a.status)
 	}
 }
+
+func TestWeightsThatSDKsRoundAreCountedExactly(t *testing.T) {
+	s := start(t, t.TempDir())
+	a := s.do(http.MethodPut, "/api/v1/config", `{"sample_rate":100,"user_sample_rate":{"ada":30},"company_sample_rate":{},"regex_config":[],"block_bot_traffic":false,"ip_addresses_blocked_by_name":{}}`,
+		"Authorization", "Bearer "+adminToken, "Content-Type", "application/json")
+	if a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	var list []string
+	for range 12 {
+		list = append(list, strings.TrimSuffix(call(ago(0, time.RFC3339Nano), 200, "ada", "acme"), "}")+`,"weight":3}`)
+	}
+	s.collect("/v1/events/batch", "["+strings.Join(list, ",")+"]")
+	var usage struct{ Total struct{ Calls int64 } }
+	eventually(t, "twelve events stand for forty calls", func() bool {
+		s.ask("/usage/top?by=user&from=-1h", &usage)
+		return usage.Total.Calls == 40
+	})
+}

@@ -27,6 +27,10 @@ func (p *Platform) Run(ctx context.Context) error {
 	loaded := make(chan error, 1)
 	go func() { loaded <- p.loader.Run(loading) }()
 
+	mending, stopMending := context.WithCancel(ctx)
+	defer stopMending()
+	mended := make(chan struct{})
+	go func() { defer close(mended); p.mendJournal(mending) }()
 	stopCohorts := p.runCohorts(loading)
 	defer stopCohorts()
 
@@ -57,9 +61,9 @@ func (p *Platform) Run(ctx context.Context) error {
 	case err := <-loaded:
 		loaderEnded = true
 		errs = append(errs, fmt.Errorf("load: %w", err))
-	case <-p.journal.Failed():
-		errs = append(errs, p.journal.Err())
 	}
+	stopMending()
+	<-mended
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	if err := server.Shutdown(stopping); err != nil {
@@ -74,4 +78,40 @@ func (p *Platform) Run(ctx context.Context) error {
 	}
 	stopCohorts()
 	return errors.Join(append(errs, p.Close())...)
+}
+
+// How long after a failure the journal is opened again, and how long it may get.
+const (
+	minMend = 500 * time.Millisecond
+	maxMend = 15 * time.Second
+)
+
+// mendJournal opens the journal again whenever the disk failed under it, a full
+// one for instance, until ctx ends. Meanwhile nothing is accepted, and the
+// platform is not ready.
+func (p *Platform) mendJournal(ctx context.Context) {
+	wait := minMend
+	var lastFailure time.Time
+	for {
+		select {
+		case <-p.journal.Failed():
+		case <-ctx.Done():
+			return
+		}
+		if time.Since(lastFailure) > 2*maxMend {
+			wait = minMend
+		}
+		lastFailure = time.Now()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = min(2*wait, maxMend)
+		if err := p.journal.Reopen(); err != nil {
+			p.log.Error("the journal cannot be opened and will be tried again", "error", err, "in", wait)
+			continue
+		}
+		p.log.Info("the journal was opened again")
+	}
 }

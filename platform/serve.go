@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/management"
 	"github.com/gatemeter/gatemeter/web"
 )
@@ -59,7 +60,7 @@ func (p *Platform) ready(w http.ResponseWriter, r *http.Request) {
 	for _, part := range []struct {
 		name string
 		err  error
-	}{{"journal", p.journal.Err()}, {"events", p.events.Ready()}, {"state", p.state.Ping(ctx)}} {
+	}{{"journal", p.journal.Ready()}, {"events", p.events.Ready()}, {"state", p.state.Ping(ctx)}} {
 		if part.err != nil {
 			p.log.Error("not ready", "part", part.name, "error", part.err)
 			plain(w, http.StatusServiceUnavailable, "not ready: "+part.name+"\n")
@@ -76,15 +77,15 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text)) // the client is gone: nothing to be done
 }
 
-// private lets in whoever is signed in, and programs on this machine unless they
+// private lets in whoever may see the books, and programs on this machine unless they
 // forward for somebody else.
 func (p *Platform) private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !local(r) {
 			who, err := p.gate.Identify(r.Context(), r.Header.Get("Authorization"), r.RemoteAddr)
-			if err != nil || !who.SignedIn() {
+			if err != nil || !who.May(access.ReadApps) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="gatemeter"`)
-				plain(w, http.StatusUnauthorized, "send Authorization: Bearer with the administrator's token\n")
+				plain(w, http.StatusUnauthorized, "send Authorization: Bearer with an API token of scope apps:read, or the administrator's token\n")
 				return
 			}
 		}

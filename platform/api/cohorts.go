@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 )
 
@@ -67,40 +68,40 @@ func (a *api) addCohorts() {
 	tags := []string{"cohorts"}
 	reading, writing := []int{401, 404, 422, 503}, []int{401, 403, 404, 422, 503, 504}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-cohorts", Method: http.MethodGet, Path: "/api/v1/cohorts", Tags: tags, Errors: reading,
+		OperationID: "list-cohorts", Method: http.MethodGet, Path: "/api/v1/cohorts", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: reading,
 		Summary: "Cohorts",
 	}, a.listCohorts)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "add-cohort", Method: http.MethodPost, Path: "/api/v1/cohorts", Tags: tags, Errors: writing, DefaultStatus: http.StatusCreated,
+		OperationID: "add-cohort", Method: http.MethodPost, Path: "/api/v1/cohorts", Tags: tags, Metadata: needs(access.WriteCohorts), Errors: writing, DefaultStatus: http.StatusCreated,
 		Summary: "Add a cohort", Description: "Its members are found before the answer, and again whenever calls, profiles or time may have changed them.",
 	}, a.addCohort)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "preview-cohort", Method: http.MethodPost, Path: "/api/v1/cohorts/preview", Tags: tags, Errors: writing,
+		OperationID: "preview-cohort", Method: http.MethodPost, Path: "/api/v1/cohorts/preview", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: writing,
 		Summary: "Who would be in a cohort", Description: "Nothing is stored.",
 	}, a.previewCohort)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-cohort-fields", Method: http.MethodGet, Path: "/api/v1/cohorts/fields", Tags: tags, Errors: reading,
+		OperationID: "list-cohort-fields", Method: http.MethodGet, Path: "/api/v1/cohorts/fields", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: reading,
 		Summary: "What cohorts can look at in profiles",
 	}, a.cohortFields)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-cohort-changes", Method: http.MethodGet, Path: "/api/v1/cohorts/changes", Tags: tags, Errors: reading,
+		OperationID: "list-cohort-changes", Method: http.MethodGet, Path: "/api/v1/cohorts/changes", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: reading,
 		Summary: "Who entered and left", Description: "They are kept for 90 days.",
 	}, a.cohortChanges)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-cohort", Method: http.MethodGet, Path: "/api/v1/cohorts/{id}", Tags: tags, Errors: reading,
+		OperationID: "get-cohort", Method: http.MethodGet, Path: "/api/v1/cohorts/{id}", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: reading,
 		Summary: "One cohort",
 	}, a.getCohort)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "change-cohort", Method: http.MethodPut, Path: "/api/v1/cohorts/{id}", Tags: tags, Errors: writing,
+		OperationID: "change-cohort", Method: http.MethodPut, Path: "/api/v1/cohorts/{id}", Tags: tags, Metadata: needs(access.WriteCohorts), Errors: writing,
 		Summary: "Replace a cohort", Description: "Members are found anew when the criteria are others.",
 	}, a.changeCohort)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "delete-cohort", Method: http.MethodDelete, Path: "/api/v1/cohorts/{id}", Tags: tags, Errors: []int{401, 403, 404, 409, 422, 503},
+		OperationID: "delete-cohort", Method: http.MethodDelete, Path: "/api/v1/cohorts/{id}", Tags: tags, Metadata: needs(access.WriteCohorts), Errors: []int{401, 403, 404, 409, 422, 503},
 		DefaultStatus: http.StatusNoContent,
 		Summary:       "Delete a cohort", Description: "With its history. A cohort that rules name can not be deleted.",
 	}, a.deleteCohort)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-cohort-members", Method: http.MethodGet, Path: "/api/v1/cohorts/{id}/members", Tags: tags, Errors: reading,
+		OperationID: "list-cohort-members", Method: http.MethodGet, Path: "/api/v1/cohorts/{id}/members", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: reading,
 		Summary: "Who is in a cohort",
 	}, a.cohortMembers)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/rules"
@@ -67,7 +68,7 @@ func (a *api) addCustomer() {
 	errs := []int{401, 404, 422, 503}
 	for _, of := range []struct{ kind, plural string }{{customers.KindUser, "users"}, {customers.KindCompany, "companies"}} {
 		huma.Register(a.huma, huma.Operation{
-			OperationID: "get-" + of.kind + "-standing", Method: http.MethodGet, Path: "/api/v1/" + of.plural + "/{id}/standing", Tags: tags, Errors: errs,
+			OperationID: "get-" + of.kind + "-standing", Method: http.MethodGet, Path: "/api/v1/" + of.plural + "/{id}/standing", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: errs,
 			Summary: "Which cohorts a " + of.kind + " is in, and which rules apply to it",
 		}, func(ctx context.Context, r *profileRequest) (*standingAnswer, error) {
 			answer, err := a.standing(ctx, of.kind, r)
@@ -78,7 +79,7 @@ func (a *api) addCustomer() {
 		})
 	}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-subscriptions", Method: http.MethodGet, Path: "/api/v1/companies/{id}/subscriptions", Tags: tags, Errors: errs,
+		OperationID: "list-subscriptions", Method: http.MethodGet, Path: "/api/v1/companies/{id}/subscriptions", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: errs,
 		Summary: "What a company has subscribed to",
 	}, a.subscriptions)
 }

@@ -3,12 +3,14 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/rules"
 )
 
@@ -25,7 +27,8 @@ type Rule struct {
 	ID                    string         `json:"id" readOnly:"true" required:"false" doc:"Given by the platform. Blocked calls have it as blocked_by." example:"64ca685a833073c6b41b15f3"`
 	Name                  string         `json:"name" doc:"Name for people, at most 200 characters." example:"Free plan: 1,000 calls a month"`
 	Type                  string         `json:"type" enum:"user,company,regex" doc:"Whose membership decides: the user's, the company's, or nobody's (regex: whoever calls)." example:"company"`
-	Enabled               bool           `json:"enabled" required:"false" doc:"Whether it is in force. A rule begins switched off unless said otherwise." example:"true"`
+	State                 string         `json:"state" required:"false" enum:"off,shadow,on" doc:"on: gateways enforce it. shadow: they do not hear of it; what it would have done is told of the calls that arrive (see dry-run). off: nothing. A rule begins switched off unless said otherwise." example:"on"`
+	Enabled               *bool          `json:"enabled,omitempty" writeOnly:"true" required:"false" nullable:"false" doc:"Short for the state: true is on, false is off. Only where state is left out, and only in requests." example:"true"`
 	Block                 bool           `json:"block" required:"false" doc:"Whether calls are answered with the response instead of being passed on. Otherwise its headers are added to the answer." example:"true"`
 	AppliedTo             string         `json:"applied_to" required:"false" enum:"matching,not_matching" doc:"Whether it applies to the customers, or to all others. Left out it is matching." example:"matching"`
 	AppliedToUnidentified bool           `json:"applied_to_unidentified" required:"false" doc:"Whether it also applies to callers of whom no user (company) is known." example:"false"`
@@ -34,12 +37,16 @@ type Rule struct {
 	Response              RuleResponse   `json:"response" required:"false" doc:"What it answers with." example:"{\"status\":429,\"headers\":{\"X-Plan\":\"{{0}}\"},\"body\":{\"error\":\"over the limit of plan {{0}}\"}}"`
 	Customers             []RuleCustomer `json:"customers" required:"false" nullable:"false" doc:"Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex."`
 	Cohort                string         `json:"cohort" required:"false" maxLength:"64" doc:"Id of a cohort whose members are its customers, followed live; then customers is empty." example:"co_64ca685a833073c6b41b15f3"`
-	CreatedAt             time.Time      `json:"created_at" readOnly:"true" required:"false" doc:"When it was made. Rules are served in this order; of two that block a call the later one answers." example:"2026-11-22T10:00:00.123456Z"`
+	StateSince            time.Time      `json:"state_since" readOnly:"true" required:"false" doc:"Since when it is in its state." example:"2026-11-22T10:00:00.123456Z"`
+	CreatedAt             time.Time      `json:"created_at" readOnly:"true" required:"false" doc:"When it was made." example:"2026-11-22T10:00:00.123456Z"`
 	UpdatedAt             time.Time      `json:"updated_at" readOnly:"true" required:"false" doc:"When it was changed last." example:"2026-11-22T10:00:00.123456Z"`
 }
 
 // TransformSchema says that answers have every member; RuleDraft may leave out some.
-func (Rule) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema { return complete(s) }
+func (Rule) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	delete(s.Properties, "enabled")
+	return complete(s)
+}
 
 // RuleDraft is a rule as it is sent. What is read-only is not looked at, so that a
 // rule can be sent back as it was read.
@@ -98,7 +105,7 @@ type changeRuleRequest struct {
 
 type rulesAnswer struct {
 	Body struct {
-		Rules []Rule `json:"rules" nullable:"false" doc:"All rules with their customers, in the order in which they are served: the oldest first."`
+		Rules []Rule `json:"rules" nullable:"false" doc:"All rules with their customers, in the order in which they are served: of two that block a call the later one answers."`
 	}
 }
 
@@ -108,27 +115,27 @@ func (a *api) addRules() {
 	tags := []string{"governance"}
 	const atOnce = "Gateways that wait for changes are told at once."
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-rules", Method: http.MethodGet, Path: "/api/v1/rules", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "list-rules", Method: http.MethodGet, Path: "/api/v1/rules", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 422, 503},
 		Summary: "Governance rules",
 	}, a.listRules)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "add-rule", Method: http.MethodPost, Path: "/api/v1/rules", Tags: tags, Errors: []int{401, 403, 404, 413, 422, 503},
+		OperationID: "add-rule", Method: http.MethodPost, Path: "/api/v1/rules", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 413, 422, 503},
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "Add a rule", Description: "It is served after all others. " + atOnce,
 	}, a.addRule)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-rule", Method: http.MethodGet, Path: "/api/v1/rules/{id}", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "get-rule", Method: http.MethodGet, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 422, 503},
 		Summary: "One rule",
 	}, a.getRule)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "change-rule", Method: http.MethodPut, Path: "/api/v1/rules/{id}", Tags: tags, Errors: []int{401, 403, 404, 413, 422, 503},
+		OperationID: "change-rule", Method: http.MethodPut, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 413, 422, 503},
 		MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "Replace a rule", Description: "Whole, with its customers: what is left out gets its default. Its place in the order stays. " + atOnce,
 	}, a.changeRule)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "delete-rule", Method: http.MethodDelete, Path: "/api/v1/rules/{id}", Tags: tags, Errors: []int{401, 403, 404, 422, 503},
+		OperationID: "delete-rule", Method: http.MethodDelete, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 422, 503},
 		DefaultStatus: http.StatusNoContent,
-		Summary:       "Delete a rule", Description: "With its customers. " + atOnce,
+		Summary:       "Delete a rule", Description: "With its customers. Its history stays, and can bring it back. " + atOnce,
 	}, a.deleteRule)
 }
 
@@ -154,7 +161,13 @@ func (a *api) addRule(ctx context.Context, r *addRuleRequest) (*ruleAnswer, erro
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
-	u, err := a.Rules.Create(ctx, app, r.Body.rule())
+	u, err := r.Body.rule()
+	if err != nil {
+		return nil, err
+	}
+	access.Note(ctx, "name", r.Body.Name)
+	access.Note(ctx, "state", string(u.State))
+	u, err = a.Rules.Create(a.by(ctx), app, u)
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
@@ -178,7 +191,13 @@ func (a *api) changeRule(ctx context.Context, r *changeRuleRequest) (*ruleAnswer
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
-	u, err := a.Rules.Replace(ctx, app, r.ID, r.Body.rule())
+	u, err := r.Body.rule()
+	if err != nil {
+		return nil, err
+	}
+	access.Note(ctx, "name", r.Body.Name)
+	access.Note(ctx, "state", string(u.State))
+	u, err = a.Rules.Replace(a.by(ctx), app, r.ID, u)
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
@@ -190,15 +209,23 @@ func (a *api) deleteRule(ctx context.Context, r *OfRule) (*struct{}, error) {
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
-	if err := a.Rules.Delete(ctx, app, r.ID); err != nil {
+	if err := a.Rules.Delete(a.by(ctx), app, r.ID); err != nil {
 		return nil, a.failure(ctx, err)
 	}
 	return nil, nil
 }
 
 // rule returns what is kept of a draft.
-func (d RuleDraft) rule() rules.Rule {
-	u := rules.Rule{Enabled: d.Enabled, Cohort: d.Cohort, Wire: wire.Rule{
+func (d RuleDraft) rule() (rules.Rule, error) {
+	state := rules.State(d.State)
+	if d.Enabled != nil {
+		enabled := map[bool]rules.State{false: rules.Off, true: rules.On}[*d.Enabled]
+		if state != "" && state != enabled {
+			return rules.Rule{}, unprocessable("body.enabled", fmt.Sprintf("contradicts the state %s: give only one of them", state))
+		}
+		state = enabled
+	}
+	u := rules.Rule{State: state, Cohort: d.Cohort, Wire: wire.Rule{
 		Name: d.Name, Type: d.Type, Block: d.Block, AppliedTo: d.AppliedTo, AppliedToUnidentified: d.AppliedToUnidentified,
 		Response: wire.RuleResponse(d.Response),
 	}}
@@ -212,14 +239,14 @@ func (d RuleDraft) rule() rules.Rule {
 	for i, c := range d.Customers {
 		u.Customers[i] = rules.Customer(c)
 	}
-	return u
+	return u, nil
 }
 
 // ruleOf returns a rule as it is shown.
 func ruleOf(u rules.Rule) Rule {
 	w := u.Wire
 	shown := Rule{
-		ID: w.ID, Name: w.Name, Type: w.Type, Enabled: u.Enabled, Cohort: u.Cohort, Block: w.Block, AppliedTo: w.AppliedTo,
+		ID: w.ID, Name: w.Name, Type: w.Type, State: string(u.State), StateSince: u.StateAt, Cohort: u.Cohort, Block: w.Block, AppliedTo: w.AppliedTo,
 		AppliedToUnidentified: w.AppliedToUnidentified, Response: RuleResponse(w.Response), CreatedAt: w.CreatedAt, UpdatedAt: u.UpdatedAt,
 		Variables: make([]Variable, len(w.Variables)), RegexConfig: make([]RegexGroup, len(w.RegexConfig)), Customers: make([]RuleCustomer, len(u.Customers)),
 	}

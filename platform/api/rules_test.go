@@ -25,6 +25,7 @@ type governance struct {
 	t       testing.TB
 	handler http.Handler
 	rules   *rules.Rules
+	options Options
 }
 
 func openGovernance(t testing.TB) *governance {
@@ -44,7 +45,8 @@ func openGovernance(t testing.TB) *governance {
 		t.Fatal(err)
 	}
 	r := rules.New(db, time.Now)
-	return &governance{t, New(Options{Gate: gate, Rules: r, Clock: time.Now, Logger: log}), r}
+	o := Options{Gate: gate, Rules: r, Clock: time.Now, Logger: log}
+	return &governance{t, New(o), r, o}
 }
 
 func (g *governance) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
@@ -82,7 +84,7 @@ func parsed(t testing.TB, text string) (v map[string]any) {
 	return v
 }
 
-const wholeRule = `{"name":"Free plan","type":"company","enabled":true,"block":true,"applied_to":"not_matching","applied_to_unidentified":true,
+const wholeRule = `{"name":"Free plan","type":"company","state":"on","block":true,"applied_to":"not_matching","applied_to_unidentified":true,
 	"variables":[{"name":"0","path":"body.plan"}],"regex_config":[{"conditions":[{"path":"request.verb","value":"POST"}]}],
 	"response":{"status":402,"headers":{"X-Plan":"{{0}}"},"body":{"error":["{{0}}",1.50,null]}},
 	"customers":[{"id":"acme","values":{"0":"free"}},{"id":"bolt","values":{}}]}`
@@ -92,7 +94,7 @@ func TestARuleIsReadAsItWasWritten(t *testing.T) {
 	want := parsed(t, wholeRule)
 	same := func(what string, got map[string]any) {
 		t.Helper()
-		for _, k := range []string{"id", "created_at", "updated_at"} {
+		for _, k := range []string{"id", "state_since", "created_at", "updated_at"} {
 			if s, _ := got[k].(string); s == "" {
 				t.Errorf("%s: no %s", what, k)
 			}
@@ -117,12 +119,12 @@ func TestARuleIsReadAsItWasWritten(t *testing.T) {
 
 func TestWhatIsLeftOutGetsItsDefault(t *testing.T) {
 	g := openGovernance(t)
-	const defaults = `{"name":"x","type":"regex","enabled":false,"block":true,"applied_to":"matching","applied_to_unidentified":false,
+	const defaults = `{"name":"x","type":"regex","state":"off","block":true,"applied_to":"matching","applied_to_unidentified":false,
 		"variables":[],"regex_config":[],"response":{"status":429,"headers":{},"body":{}},"customers":[]}`
 	id := g.expect(201, "POST", "/rules", wholeRule)["id"].(string)
 	got := g.expect(200, "PUT", "/rules/"+id, `{"name":"x","type":"regex","block":true,"response":{"body":null},"customers":null}`)
 	want := parsed(t, defaults)
-	for _, k := range []string{"id", "created_at", "updated_at"} {
+	for _, k := range []string{"id", "state_since", "created_at", "updated_at"} {
 		want[k] = got[k]
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -168,6 +170,9 @@ func TestGovernanceNeedsASignIn(t *testing.T) {
 	for _, o := range []struct{ method, path, body string }{
 		{"GET", "/rules", ""}, {"POST", "/rules", wholeRule}, {"GET", "/rules/x", ""}, {"PUT", "/rules/x", wholeRule}, {"DELETE", "/rules/x", ""},
 		{"GET", "/config", ""}, {"PUT", "/config", `{}`},
+		{"POST", "/rules/dry-run", wholeRule}, {"GET", "/rules/x/dry-run", ""}, {"POST", "/rules/preview", `{"rule":` + wholeRule + `}`},
+		{"PUT", "/rules/order", `{"rules":[]}`}, {"PUT", "/rules/x/state", `{"state":"on"}`}, {"PUT", "/rules/x/customers", `{"customers":[]}`},
+		{"GET", "/rules/history", ""}, {"GET", "/rules/x/history", ""}, {"GET", "/rules/x/versions/1", ""}, {"POST", "/rules/x/revert", `{"version":1}`},
 	} {
 		for _, authorization := range []string{"", "Bearer wrong"} {
 			if w := g.do(o.method, o.path, o.body, "Authorization", authorization); w.Code != 401 {
@@ -199,6 +204,9 @@ func TestBadInputNamesItsField(t *testing.T) {
 		{`{"name":"n","type":"subscription"}`, "body.type"},
 		{regex(`"nmae":"n"`), "body.nmae"},
 		{regex(`"block":"yes"`), "body.block"},
+		{regex(`"state":"maybe"`), "body.state"},
+		{regex(`"enabled":"yes"`), "body.enabled"},
+		{regex(`"state":"shadow","enabled":true`), "body.enabled"},
 		{regex(`"applied_to":"all"`), "body.applied_to"},
 		{regex(`"applied_to":"not_matching"`), "body.applied_to"},
 		{regex(`"regex_config":{}`), "body.regex_config"},

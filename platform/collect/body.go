@@ -1,86 +1,90 @@
 package collect
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zlib"
+	"golang.org/x/sync/semaphore"
 )
 
-// errTooMuch says that a body has more decoded bytes than allowed.
-var errTooMuch = errors.New("too many bytes")
+const (
+	// bodyBudget bounds what all requests have in memory at one time, in bytes:
+	// their bodies, the decoders', and what is made of the items.
+	bodyBudget = 256 << 20
+	// maxRoom bounds what one request becomes in memory, here and where its items
+	// are read again, in bytes: tiny items and headers take many times their size.
+	maxRoom = 160 << 20
+)
 
 // errBusy says that too many bodies are in memory already.
-var errBusy = errors.New("too many bodies at once")
+var errBusy = refusal(http.StatusTooManyRequests, "too many large requests at once: send it again")
 
-// readBody returns the decoded body, which has at most limit bytes. The memory
-// is the caller's until it calls release, which is never nil.
-func (c *Collector) readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, release func(), err error) {
-	var held int64
-	release = func() { c.budget.Release(held) }
-	src, err := decoder(http.MaxBytesReader(w, r.Body, limit), r.Header.Get("Content-Encoding"))
+// room is the memory that one request takes of the budget.
+type room struct {
+	budget *semaphore.Weighted
+	held   int64
+}
+
+func (m *room) take(n int64) error {
+	if !m.budget.TryAcquire(n) {
+		return errBusy
+	}
+	m.held += n
+	return nil
+}
+
+func (m *room) give(n int64) {
+	m.held -= n
+	m.budget.Release(n)
+}
+
+// release gives everything back.
+func (m *room) release() { m.give(m.held) }
+
+// readBody returns the decoded body, which has at most limit bytes, in memory
+// that is taken from m.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, m *room) (body []byte, err error) {
+	list, err := packings(r.Header.Values("Content-Encoding"))
+	if err != nil {
+		return nil, err
+	}
+	var windows int64
+	for _, packing := range list {
+		windows += window(packing)
+	}
+	if err := m.take(windows); err != nil {
+		return nil, err
+	}
+	defer m.give(windows)
+	var hint int64 = 16 << 10
+	if r.ContentLength > hint && r.ContentLength <= limit {
+		hint = r.ContentLength + 1
+	}
+	src, err := unpack(http.MaxBytesReader(w, r.Body, limit), list, limit)
 	if err == nil {
-		var hint int64 = 16 << 10
-		if r.ContentLength > hint && r.ContentLength <= limit {
-			hint = r.ContentLength + 1
-		}
-		body, err = readBounded(src, hint, limit, func(n int64) bool {
-			ok := c.budget.TryAcquire(n)
-			if ok {
-				held += n
-			}
-			return ok
-		})
+		defer src.Close()
+		body, err = readBounded(src, hint, limit, m)
 	}
 	var tooLong *http.MaxBytesError
 	var p *problem
 	switch {
-	case err == nil:
-		return body, release, nil
-	case errors.As(err, &p):
-		return nil, release, p
+	case err == nil, errors.As(err, &p):
+		return body, err
 	case errors.As(err, &tooLong), errors.Is(err, errTooMuch):
-		return nil, release, refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes: send fewer items at once", limit))
-	case errors.Is(err, errBusy):
-		return nil, release, refusal(http.StatusServiceUnavailable, "too many large requests at once: send it again")
+		return nil, refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes, unpacked: send fewer items at once", limit))
+	case errors.Is(err, io.EOF):
+		return nil, refusal(http.StatusBadRequest, "the body cannot be read: it is empty, or shorter than Content-Encoding says")
 	}
-	return nil, release, refusal(http.StatusBadRequest, "the body cannot be read: "+err.Error())
-}
-
-// decoder undoes a Content-Encoding. "deflate" is both zlib's format, as the
-// RFC has it, and the raw one, which some clients send (Moesif wire, 0.6).
-func decoder(body io.Reader, encoding string) (io.Reader, error) {
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "", "identity":
-		return body, nil
-	case "gzip", "x-gzip":
-		return gzip.NewReader(body)
-	case "deflate":
-		b := bufio.NewReader(body)
-		head, err := b.Peek(2)
-		if err != nil {
-			return nil, err
-		}
-		// A zlib header names method 8 and is a multiple of 31 (RFC 1950).
-		if head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
-			return zlib.NewReader(b)
-		}
-		return flate.NewReader(b), nil
-	}
-	return nil, refusal(http.StatusUnsupportedMediaType, "Content-Encoding must be gzip, deflate or identity")
+	return nil, refusal(http.StatusBadRequest, "the body cannot be read: "+err.Error())
 }
 
 // readBounded reads all of src, at most limit bytes, into a buffer that starts
-// with hint bytes. It asks reserve for every byte of memory before it takes it.
-func readBounded(src io.Reader, hint, limit int64, reserve func(n int64) bool) ([]byte, error) {
-	if !reserve(hint) {
-		return nil, errBusy
+// with hint bytes. It takes every byte of memory from m before it has it.
+func readBounded(src io.Reader, hint, limit int64, m *room) ([]byte, error) {
+	if err := m.take(hint); err != nil {
+		return nil, err
 	}
 	buf := make([]byte, 0, hint)
 	for {
@@ -99,10 +103,12 @@ func readBounded(src io.Reader, hint, limit int64, reserve func(n int64) bool) (
 			continue
 		}
 		// One byte beyond the limit is enough to see that there is one.
-		size := min(int64(cap(buf))*2, limit+1)
-		if !reserve(size) {
-			return nil, errBusy
+		before := int64(cap(buf))
+		size := min(before*2, limit+1)
+		if err := m.take(size); err != nil {
+			return nil, err
 		}
 		buf = append(make([]byte, 0, size), buf...)
+		m.give(before)
 	}
 }

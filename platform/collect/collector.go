@@ -5,10 +5,12 @@ package collect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -20,15 +22,17 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// bodyBudget bounds the decoded bodies of all requests at one time, in bytes.
-const bodyBudget = 256 << 20
+// maxPosts bounds the requests that bring something at one time.
+const maxPosts = 2048
 
-// Journal takes what is accepted; Append returns once it is on disk.
+// Journal takes what is accepted; Append returns once it is on disk. Ready says
+// beforehand why it would not be.
 type Journal interface {
 	Append(ctx context.Context, b journal.Batch) (journal.Receipt, error)
+	Ready() error
 }
 
-// Options are the parts a Collector stands on; all are required.
+// Options are the parts a Collector stands on; all but Limit are required.
 type Options struct {
 	Gate      *access.Gate
 	Journal   Journal
@@ -37,6 +41,9 @@ type Options struct {
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
+	// Limit asks whether an application may bring so many items now; otherwise it
+	// says after how long it may. nil: always.
+	Limit func(app string, items int) (wait time.Duration)
 }
 
 // Collector serves /v1/ and /health/probe. It is safe for concurrent use.
@@ -46,6 +53,8 @@ type Collector struct {
 	requests *prometheus.CounterVec
 	open     prometheus.Gauge
 	faults   faultLog
+	outages  outageLog
+	posts    atomic.Int64 // those at work
 }
 
 var _ http.Handler = (*Collector)(nil)
@@ -72,13 +81,17 @@ func New(o Options) *Collector {
 type request struct {
 	app    access.Application
 	body   []byte
+	room   *room  // where body lives, and what is made of it
 	remote string // address of the client's connection, without the port
+
+	protobuf bool // the body is no JSON
 }
 
 // endpoint is one path of the API. Exactly one of post and get is set.
 type endpoint struct {
-	post  func(c *Collector, ctx context.Context, r request) (wire.BatchAnswer, error)
+	post  func(c *Collector, ctx context.Context, r request) (answer, error)
 	limit int64 // decoded bytes of a body
+	otlp  bool  // asked and answered as OpenTelemetry has it
 	get   func(d *rules.Documents) rules.Document
 }
 
@@ -99,6 +112,7 @@ var endpoints = map[string]endpoint{
 	"/v1/companies/batch":     {post: many((*Collector).companies), limit: maxBatch},
 	"/v1/subscriptions":       {post: one((*Collector).subscriptions), limit: maxBatch},
 	"/v1/subscriptions/batch": {post: many((*Collector).subscriptions), limit: maxBatch},
+	"/v1/traces":              {post: (*Collector).traces, limit: maxTraces, otlp: true},
 	"/v1/config":              {get: func(d *rules.Documents) rules.Document { return d.Config }},
 	"/v1/rules":               {get: func(d *rules.Documents) rules.Document { return d.Rules }},
 }
@@ -119,7 +133,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodOptions:
 		h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "Content-Type, X-Moesif-Application-Id, X-Moesif-SDK")
+		h.Set("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, X-Moesif-Application-Id, X-Moesif-SDK")
 		h.Set("Access-Control-Max-Age", "86400")
 		sw.WriteHeader(http.StatusNoContent)
 	case r.URL.Path == "/health/probe":
@@ -160,34 +174,85 @@ func (c *Collector) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		return
 	}
 	documents.Tags.Set(w.Header())
-	body, release, err := c.readBody(w, r, e.limit)
-	defer release()
-	if err != nil {
-		c.refuse(w, err)
-		return
+	var inProtobuf bool
+	if e.otlp {
+		if inProtobuf, err = isProtobuf(r); err != nil {
+			c.refuse(w, err)
+			return
+		}
 	}
-	answer, err := e.post(c, r.Context(), request{app: app, body: body, remote: hostOf(r.RemoteAddr)})
-	if err != nil {
+	a, err := c.post(w, r, e, request{app: app, remote: hostOf(r.RemoteAddr), protobuf: inProtobuf})
+	switch {
+	case err != nil && inProtobuf:
+		p := c.problemOf(err)
+		p.hint(w.Header())
+		answerBytes(w, p.Status, protobuf, p.status())
+	case err != nil:
 		c.refuse(w, err)
-		return
+	case e.otlp:
+		answerTraces(w, inProtobuf, a)
+	default:
+		answerJSON(w, http.StatusCreated, a)
 	}
-	answerJSON(w, http.StatusCreated, answer)
 }
 
-// refuse answers err: a *problem as it is, anything else as 503, because the
-// client did nothing wrong and should come again.
+// post takes what a request brings, if there is space for it: who is told so
+// before the body is read has sent less in vain.
+func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, in request) (answer, error) {
+	defer c.posts.Add(-1)
+	if c.posts.Add(1) > maxPosts {
+		return answer{}, refusal(http.StatusTooManyRequests, "too many requests at once: send it again")
+	}
+	if err := c.Journal.Ready(); err != nil {
+		return answer{}, fmt.Errorf("journal: %w", err)
+	}
+	in.room = &room{budget: c.budget}
+	defer in.room.release()
+	var err error
+	if in.body, err = readBody(w, r, e.limit, in.room); err != nil {
+		return answer{}, err
+	}
+	return e.post(c, r.Context(), in)
+}
+
+// allow asks the limit for an application's items.
+func (c *Collector) allow(app string, items int) error {
+	if c.Limit == nil {
+		return nil
+	}
+	wait := c.Limit(app, items)
+	if wait <= 0 {
+		return nil
+	}
+	p := refusal(http.StatusTooManyRequests, fmt.Sprintf("the application sends more than it may: send these %d items again later", items))
+	p.after = wait
+	return p
+}
+
+// refuse answers err as a problem document.
 func (c *Collector) refuse(w http.ResponseWriter, err error) {
-	var p *problem
-	if !errors.As(err, &p) {
-		if !errors.Is(err, context.Canceled) {
-			c.Logger.Error("the collector could not take a request", "error", err)
-		}
-		p = refusal(http.StatusServiceUnavailable, "this could not be stored at the moment: send it again")
-	}
-	if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
-	}
+	p := c.problemOf(err)
+	p.hint(w.Header())
 	answerJSON(w, p.Status, p)
+}
+
+// problemOf is err as it is told to a client: a *problem as it is, a journal
+// without space as 429, anything else as 503, because the client did nothing
+// wrong and should come again.
+func (c *Collector) problemOf(err error) *problem {
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, journal.ErrFull), errors.Is(err, journal.ErrBehind):
+		c.outages.report(c.Logger, c.Clock(), err)
+		p = refusal(http.StatusTooManyRequests, "there is no space for this at the moment: send it again later")
+		p.after = fullRetryAfter
+		return p
+	case !errors.Is(err, context.Canceled):
+		c.outages.report(c.Logger, c.Clock(), err)
+	}
+	return refusal(http.StatusServiceUnavailable, "this could not be stored at the moment: send it again")
 }
 
 func hostOf(remoteAddr string) string {

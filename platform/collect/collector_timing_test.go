@@ -61,6 +61,8 @@ func BenchmarkBatchOf200(b *testing.B) {
 	}
 }
 
+func (forgetful) Ready() error { return nil }
+
 func btoi(b bool) int {
 	if b {
 		return 1

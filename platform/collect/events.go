@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -27,64 +28,87 @@ type item struct {
 	id   string // "" when the client sent none
 	time time.Time
 	data []byte // wire JSON
+	room int    // bytes that it takes in memory where it is read again, about
 }
 
 // readItem makes an item of what a client sent; the errors errTooLarge apart,
 // its errors say what is malformed.
 type readItem func(r request, sent []byte, now time.Time) (item, error)
 
+// What things take in memory besides their bytes, about: an entry of the journal, an
+// event that is read, and each of its headers.
+const (
+	entryRoom  = 256
+	itemRoom   = 800
+	headerRoom = 48
+)
+
 var errTooLarge = errors.New("item is too large")
 
-func (c *Collector) event(ctx context.Context, r request) (wire.BatchAnswer, error) {
+func (c *Collector) event(ctx context.Context, r request) (answer, error) {
 	return c.store(ctx, r, journal.Event, nil, readEvent)
 }
 
-func (c *Collector) events(ctx context.Context, r request) (wire.BatchAnswer, error) {
+func (c *Collector) events(ctx context.Context, r request) (answer, error) {
 	items, err := split(r.body)
 	if err != nil {
-		return wire.BatchAnswer{}, err
+		return answer{}, err
 	}
 	return c.store(ctx, r, journal.Event, items, readEvent)
 }
 
-func (c *Collector) action(ctx context.Context, r request) (wire.BatchAnswer, error) {
+func (c *Collector) action(ctx context.Context, r request) (answer, error) {
 	return c.store(ctx, r, journal.Action, nil, readAction)
 }
 
-func (c *Collector) actions(ctx context.Context, r request) (wire.BatchAnswer, error) {
+func (c *Collector) actions(ctx context.Context, r request) (answer, error) {
 	items, err := split(r.body)
 	if err != nil {
-		return wire.BatchAnswer{}, err
+		return answer{}, err
 	}
 	return c.store(ctx, r, journal.Action, items, readAction)
 }
 
 // store puts items into the journal; a nil list stands for the one item that the
 // whole body is. One bad item does not spoil its batch.
-func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, items [][]byte, read readItem) (wire.BatchAnswer, error) {
+func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, items [][]byte, read readItem) (answer, error) {
 	single := items == nil
 	if single {
 		items = [][]byte{r.body}
 	}
+	if len(items) == 0 {
+		return answer{}, nil
+	}
+	if err := c.allow(r.app.ID, len(items)); err != nil {
+		return answer{}, err
+	}
 	now := c.Clock()
 	batch := journal.Batch{App: r.app.ID, ReceivedAt: now, Entries: make([]journal.Entry, 0, len(items))}
-	var no refused
+	var no answer
 	withoutID := false
+	total := 0
 	for i, sent := range items {
 		it, err := read(r, sent, now)
 		switch {
 		case errors.Is(err, errTooLarge):
-			no.add(i, reasonTooLarge)
+			no.add(i, reasonTooLarge, fmt.Errorf("must have at most %d bytes", maxEvent))
 			continue
 		case err != nil && single:
-			return wire.BatchAnswer{}, malformed(err)
+			return answer{}, malformed(err)
 		case err != nil:
 			c.faults.report(c.Logger, now, r.app.ID, kindName(kind), err)
-			no.add(i, reasonMalformed)
+			no.add(i, reasonMalformed, err)
 			continue
 		case it.time.Before(now.Add(-maxAge)):
-			no.add(i, reasonTooOld)
+			no.add(i, reasonTooOld, fmt.Errorf("request.time: must be at most 30 days ago (got %s)", it.time.Format(time.RFC3339)))
 			continue
+		}
+		if total += it.room; total > maxRoom {
+			return answer{}, refusal(http.StatusRequestEntityTooLarge,
+				fmt.Sprintf("the batch takes more than %d bytes in memory, up to item %d of %d: send fewer items at once", maxRoom, i, len(items)))
+		}
+		if err := r.room.take(int64(cap(it.data) + entryRoom)); err != nil {
+			return answer{}, err
 		}
 		withoutID = withoutID || it.id == ""
 		batch.Entries = append(batch.Entries, journal.Entry{Kind: kind, ID: it.id, Until: it.time.Add(remember), Data: it.data})
@@ -96,13 +120,10 @@ func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, ite
 		batch.Hash = sha256.Sum256(r.body)
 	}
 	batch.Rejected = no.counts
-	if len(items) == 0 {
-		return wire.BatchAnswer{}, nil
-	}
 	if _, err := c.Journal.Append(ctx, batch); err != nil {
-		return wire.BatchAnswer{}, fmt.Errorf("journal: %w", err)
+		return answer{}, fmt.Errorf("journal: %w", err)
 	}
-	return no.answer, nil
+	return no, nil
 }
 
 func kindName(k journal.Kind) string {
@@ -125,6 +146,11 @@ func readEvent(r request, sent []byte, _ time.Time) (item, error) {
 		e.Request.IPAddress = r.remote // Moesif wire, 2.2
 	}
 	it.data, err = encodeEvent(&e, len(sent))
+	headers := len(e.Request.Headers)
+	if e.Response != nil {
+		headers += len(e.Response.Headers)
+	}
+	it.room = len(it.data) + itemRoom + headers*headerRoom
 	return it, err
 }
 
@@ -147,6 +173,7 @@ func readAction(r request, sent []byte, now time.Time) (item, error) {
 	if it.data, err = json.Marshal(a); err == nil && len(it.data) > maxEvent {
 		err = errTooLarge
 	}
+	it.room = len(it.data) + itemRoom
 	return it, err
 }
 

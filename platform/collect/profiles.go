@@ -11,33 +11,39 @@ type profiles func(c *Collector, ctx context.Context, r request, items [][]byte)
 
 // profileAnswer says what became of profiles.
 type profileAnswer struct {
-	unread   map[int]error // those that could not be read, by index
-	rejected []wire.Rejection
+	answer
+	unread map[int]error // those that could not be read, by index
 }
 
 // one serves an endpoint whose body is one profile.
-func one(p profiles) func(*Collector, context.Context, request) (wire.BatchAnswer, error) {
-	return func(c *Collector, ctx context.Context, r request) (wire.BatchAnswer, error) {
-		answer, err := p(c, ctx, r, [][]byte{r.body})
-		if err == nil && answer.unread[0] != nil {
-			err = malformed(answer.unread[0])
+func one(p profiles) func(*Collector, context.Context, request) (answer, error) {
+	return func(c *Collector, ctx context.Context, r request) (answer, error) {
+		if err := c.allow(r.app.ID, 1); err != nil {
+			return answer{}, err
 		}
-		return wire.BatchAnswer{Rejected: answer.rejected}, err
+		a, err := p(c, ctx, r, [][]byte{r.body})
+		if err == nil && a.unread[0] != nil {
+			err = malformed(a.unread[0])
+		}
+		return a.answer, err
 	}
 }
 
 // many serves an endpoint whose body is an array of profiles.
-func many(p profiles) func(*Collector, context.Context, request) (wire.BatchAnswer, error) {
-	return func(c *Collector, ctx context.Context, r request) (wire.BatchAnswer, error) {
+func many(p profiles) func(*Collector, context.Context, request) (answer, error) {
+	return func(c *Collector, ctx context.Context, r request) (answer, error) {
 		items, err := split(r.body)
 		if err != nil {
-			return wire.BatchAnswer{}, err
+			return answer{}, err
 		}
-		answer, err := p(c, ctx, r, items)
-		for _, fault := range answer.unread {
+		if err := c.allow(r.app.ID, len(items)); err != nil {
+			return answer{}, err
+		}
+		a, err := p(c, ctx, r, items)
+		for _, fault := range a.unread {
 			c.faults.report(c.Logger, c.Clock(), r.app.ID, "profile", fault)
 		}
-		return wire.BatchAnswer{Rejected: answer.rejected}, err
+		return a.answer, err
 	}
 }
 
@@ -58,24 +64,27 @@ func upsert[P any](
 	decode func([]byte) (P, error),
 	store func(ctx context.Context, app string, ps []P) ([]wire.Rejection, error),
 ) (profileAnswer, error) {
-	answer := profileAnswer{unread: map[int]error{}}
+	a := profileAnswer{unread: map[int]error{}}
 	var readable []P
 	var indexes []int // of the readable ones
 	for i, sent := range items {
 		p, err := decode(sent)
 		if err != nil {
-			answer.unread[i] = err
-			answer.rejected = append(answer.rejected, wire.Rejection{Index: i, Reason: reasonMalformed})
+			a.unread[i] = err
+			a.add(i, reasonMalformed, err)
 			continue
+		}
+		if err := r.room.take(int64(2*len(sent) + entryRoom)); err != nil {
+			return a, err
 		}
 		readable, indexes = append(readable, p), append(indexes, i)
 	}
 	if len(readable) == 0 {
-		return answer, nil
+		return a, nil
 	}
 	refused, err := store(ctx, r.app.ID, readable)
 	for _, x := range refused {
-		answer.rejected = append(answer.rejected, wire.Rejection{Index: indexes[x.Index], Reason: x.Reason})
+		a.add(indexes[x.Index], x.Reason, nil)
 	}
-	return answer, err
+	return a, err
 }

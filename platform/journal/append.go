@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -30,14 +31,17 @@ type pending struct {
 // not stored. Once the batch is handed over ctx is no longer asked, so that an
 // error of ctx means: not written.
 //
-// Errors: ErrFull and ErrClosed mean that nothing was written; after ErrFailed
-// that is unknown.
+// Errors: ErrFull, ErrBehind and ErrClosed mean that nothing was written; after
+// ErrFailed that is unknown, until the same batch is appended again.
 func (j *Journal) Append(ctx context.Context, b Batch) (Receipt, error) {
 	if len(b.App) == 0 || len(b.App) > 255 {
 		return Receipt{}, fmt.Errorf("append to journal: application %q: must have 1 to 255 bytes", b.App)
 	}
 	if size := packedFrom(b.Entries); size > maxBlock {
 		return Receipt{}, fmt.Errorf("append to journal: a batch of %d bytes: at most %d are kept together", size, maxBlock)
+	}
+	if err := j.Ready(); err != nil {
+		return Receipt{}, err
 	}
 	p := &pending{batch: b, ids: make([]id, len(b.Entries)), done: make(chan struct{})}
 	for i := range b.Entries {
@@ -68,17 +72,23 @@ func (j *Journal) submit(ctx context.Context, p *pending) error {
 		return err
 	}
 	defer j.release()
+	if j.ReadOnly {
+		return errReadOnly
+	}
+	o := j.current.Load()
 	select {
-	case j.queue <- p:
+	case o.queue <- p:
 	case <-ctx.Done():
 		return fmt.Errorf("write to journal: %w", ctx.Err())
-	case <-j.failed:
-		return j.Err()
+	case <-o.failed:
+		return o.err()
 	}
 	select {
 	case <-p.done:
 		return p.err
-	case <-j.failed:
-		return j.Err()
+	case <-o.failed:
+		return o.err()
 	}
 }
+
+var errReadOnly = errors.New("the journal is only to be looked at")

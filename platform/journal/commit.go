@@ -13,8 +13,6 @@ const (
 	maxGroup      = 256      // batches in one commit
 	maxGroupBytes = 16 << 20 // compressed bytes after which no further batch joins a commit
 	expireEvery   = time.Hour
-	diskEvery     = time.Second // how often the free space is asked for
-	diskReserve   = 64 << 20    // bytes that are left to compactions and to the operator
 )
 
 // state is what the committer knows without asking the disk.
@@ -23,9 +21,6 @@ type state struct {
 	trimmed uint64             // blocks up to here are gone
 	counts  map[string]*Counts // by application; InFlight is not used
 	epochs  map[uint32]bool    // those that hold ids
-
-	diskAsked time.Time
-	diskFull  bool
 
 	group   map[groupID]bool // ids of the commit being put together
 	touched map[string]bool  // its applications
@@ -38,33 +33,33 @@ type groupID struct {
 }
 
 // commit is the committer: the only goroutine that writes blocks, ids and counters.
-func (j *Journal) commit() {
-	defer close(j.committed)
+func (o *opening) commit() {
+	defer close(o.committed)
 	expire := time.NewTicker(expireEvery)
 	defer expire.Stop()
-	j.expire()
+	o.expire()
 	for {
 		select {
-		case p := <-j.queue:
-			j.commitGroup(j.gather(p))
+		case p := <-o.queue:
+			o.commitGroup(o.gather(p))
 		case <-expire.C:
-			j.expire()
-		case <-j.stop:
+			o.expire()
+		case <-o.stop:
 			return
 		}
-		if j.Err() != nil {
+		if o.err() != nil {
 			return
 		}
 	}
 }
 
 // gather takes what waits along with p, and so shares one sync among it.
-func (j *Journal) gather(p *pending) []*pending {
+func (o *opening) gather(p *pending) []*pending {
 	group := []*pending{p}
 	size := len(p.packed)
 	for len(group) < maxGroup && size < maxGroupBytes {
 		select {
-		case p := <-j.queue:
+		case p := <-o.queue:
 			group = append(group, p)
 			size += len(p.packed)
 		default:
@@ -74,18 +69,18 @@ func (j *Journal) gather(p *pending) []*pending {
 	return group
 }
 
-func (j *Journal) commitGroup(group []*pending) {
-	if j.full() {
+func (o *opening) commitGroup(group []*pending) {
+	if o.j.disk.full() {
 		group = slices.DeleteFunc(group, refuse)
 	}
 	if len(group) == 0 {
 		return
 	}
-	if err := j.write(group); err != nil {
-		j.fail(err) // answers everyone who waits, now and later
+	if err := o.write(group); err != nil {
+		o.fail(err) // answers everyone who waits, now and later
 		return
 	}
-	j.tail.move(j.commits.last)
+	o.j.tail.move(o.commits.last)
 	for _, p := range group {
 		close(p.done)
 	}
@@ -102,16 +97,16 @@ func refuse(p *pending) bool {
 }
 
 // write puts the group on the disk. After an error memory and disk may differ.
-func (j *Journal) write(group []*pending) (err error) {
-	st := &j.commits
+func (o *opening) write(group []*pending) (err error) {
+	st := &o.commits
 	clear(st.group)
 	clear(st.touched)
 	bounds := &pebble.IterOptions{LowerBound: []byte{idPrefix}, UpperBound: []byte{idPrefix + 1}, UseL6Filters: true}
-	ids, err := j.db.NewIter(bounds)
+	ids, err := o.db.NewIter(bounds)
 	if err != nil {
 		return fmt.Errorf("read ids: %w", err)
 	}
-	w := writer{state: st, ids: ids, batch: j.db.NewBatch()}
+	w := writer{state: st, ids: ids, batch: o.db.NewBatch(), backlog: &o.backlog}
 	defer func() {
 		err = closeAll(err, w.ids, w.batch)
 	}()
@@ -126,32 +121,15 @@ func (j *Journal) write(group []*pending) (err error) {
 	if err := w.batch.Set(lastSeqKey, binary.BigEndian.AppendUint64(nil, st.last), nil); err != nil {
 		return err
 	}
-	return j.db.Apply(w.batch, pebble.Sync)
-}
-
-// full asks for the free space now and then. Where a file system cannot tell,
-// there is space.
-func (j *Journal) full() bool {
-	st := &j.commits
-	now := j.clock()
-	if now.Sub(st.diskAsked).Abs() < diskEvery {
-		return st.diskFull
-	}
-	st.diskAsked = now
-	usage, err := j.fs.GetDiskUsage(j.dir)
-	full := err == nil && usage.AvailBytes < diskReserve
-	if full != st.diskFull {
-		j.log.Warn("the journal's disk is almost full, or has space again", "full", full, "dir", j.dir, "free_bytes", usage.AvailBytes)
-	}
-	st.diskFull = full
-	return full
+	return o.db.Apply(w.batch, pebble.Sync)
 }
 
 // writer puts one commit together.
 type writer struct {
 	*state
-	ids   *pebble.Iterator
-	batch *pebble.Batch
+	ids     *pebble.Iterator
+	batch   *pebble.Batch
+	backlog *backlog
 }
 
 func (w *writer) add(p *pending) error {
@@ -176,6 +154,7 @@ func (w *writer) add(p *pending) error {
 	if err := w.batch.Set(seqKey(headPrefix, w.last), appendHead(nil, h), nil); err != nil {
 		return err
 	}
+	w.backlog.add(w.last, int64(len(p.packed)))
 	return w.batch.Set(seqKey(blockPrefix, w.last), p.packed, nil)
 }
 
@@ -190,6 +169,7 @@ func (w *writer) forget(upTo uint64) error {
 		}
 	}
 	w.trimmed = upTo
+	w.backlog.trim(upTo)
 	return nil
 }
 
@@ -307,19 +287,19 @@ func (w *writer) counters() error {
 }
 
 // expire forgets the ids of the epochs that have passed.
-func (j *Journal) expire() {
-	now := epochOf(j.clock())
+func (o *opening) expire() {
+	now := epochOf(o.j.Clock())
 	passed := uint32(0)
-	for e := range j.commits.epochs {
+	for e := range o.commits.epochs {
 		if e < now {
 			passed = max(passed, e+1)
-			delete(j.commits.epochs, e)
+			delete(o.commits.epochs, e)
 		}
 	}
 	if passed == 0 {
 		return
 	}
-	if err := j.db.DeleteRange(epochKey(0), epochKey(passed), pebble.NoSync); err != nil {
-		j.fail(fmt.Errorf("forget expired ids: %w", err))
+	if err := o.db.DeleteRange(epochKey(0), epochKey(passed), pebble.NoSync); err != nil {
+		o.fail(fmt.Errorf("forget expired ids: %w", err))
 	}
 }

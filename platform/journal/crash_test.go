@@ -188,3 +188,216 @@ type filling struct {
 func (f *filling) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: f.free.Load()}, nil
 }
+
+// TestAFailedJournalIsOpenedAgain lets the disk fail again and again under load:
+// every client goes on until all its batches are acknowledged, and each entry is
+// there once.
+func TestAFailedJournalIsOpenedAgain(t *testing.T) {
+	mem := vfs.NewMem()
+	broken := &toggle{}
+	j := open(t, errorfs.Wrap(mem, broken), at(noon))
+	const clients, batches = 4, 40
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			for i := range batches {
+				b := batch("a", noon, event(fmt.Sprintf("%d-%d", c, i)))
+				for {
+					_, err := j.Append(context.Background(), b)
+					if err == nil {
+						break
+					}
+					if !errors.Is(err, ErrFailed) {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	go func() { wg.Wait(); close(done) }()
+	failures := 0
+	for running := true; running; {
+		if failures < 8 {
+			broken.set(true)
+		}
+		select {
+		case <-j.Failed():
+			failures++
+			if err := j.Ready(); !errors.Is(err, ErrFailed) {
+				t.Errorf("ready while the disk is broken: %v", err)
+			}
+			if err := j.Reopen(); err == nil {
+				t.Error("it was opened again on a broken disk")
+			}
+			broken.set(false)
+			if err := j.Reopen(); err != nil {
+				t.Fatal(err)
+			}
+		case <-done:
+			running = false
+		}
+	}
+	if failures == 0 {
+		t.Error("the disk never failed")
+	}
+	times := map[string]int{}
+	for _, b := range readAll(t, j) {
+		for _, e := range b.Entries {
+			times[string(e.Data)]++
+		}
+	}
+	if len(times) != clients*batches {
+		t.Errorf("%d of %d entries are there", len(times), clients*batches)
+	}
+	for data, n := range times {
+		if n != 1 {
+			t.Errorf("%s is there %d times", data, n)
+		}
+	}
+	for app, c := range mustBooks(t, j, 0) {
+		balanced(t, app, c)
+	}
+	if err := j.Reopen(); err != nil || j.Ready() != nil {
+		t.Errorf("opened again without need: %v, %v", err, j.Ready())
+	}
+}
+
+func TestNothingIsChangedThroughAFenceThatIsCut(t *testing.T) {
+	mem := vfs.NewMem()
+	f := &fence{FS: mem}
+	file, err := f.Create("a", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write([]byte("before")); err != nil {
+		t.Fatal(err)
+	}
+	f.close()
+	_, writing := file.Write([]byte("after"))
+	_, there := file.WriteAt([]byte("after"), 0)
+	_, creating := f.Create("b", vfs.WriteCategoryUnspecified)
+	_, opening := f.OpenReadWrite("a", vfs.WriteCategoryUnspecified)
+	_, reusing := f.ReuseForWrite("a", "b", vfs.WriteCategoryUnspecified)
+	for i, err := range []error{
+		writing, there, creating, opening, reusing, file.Preallocate(0, 1),
+		f.Rename("a", "b"), f.Remove("a"), f.RemoveAll("a"), f.Link("a", "b"), f.MkdirAll("c", 0o700),
+	} {
+		if !errors.Is(err, errFenced) {
+			t.Errorf("change %d: %v", i, err)
+		}
+	}
+	if info, err := mem.Stat("a"); err != nil || info.Size() != 6 {
+		t.Errorf("the file has changed: %v, %v", info, err)
+	}
+	if names, err := mem.List(""); err != nil || len(names) != 1 {
+		t.Errorf("files %v, %v", names, err)
+	}
+}
+
+func TestAJournalThatIsFarBehindRefusesUntilItIsTrimmed(t *testing.T) {
+	fs := vfs.NewMem()
+	reopen := func() *Journal {
+		j, err := Open("journal", Options{FS: fs, Clock: at(noon), Logger: quiet(), MaxBehind: 3 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	j := reopen()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var refused error
+	acked := 0
+	for i := range 10 {
+		data := make([]byte, 1<<20) // random bytes do not get smaller
+		for k := range data {
+			data[k] = byte(rng.Uint32())
+		}
+		if _, refused = j.Append(t.Context(), batch("a", noon, Entry{ID: fmt.Sprint(i), Until: noon.Add(time.Hour), Data: data})); refused != nil {
+			break
+		}
+		acked++
+	}
+	if !errors.Is(refused, ErrBehind) || !errors.Is(j.Ready(), ErrBehind) || acked != 3 {
+		t.Errorf("%d appends, then %v; ready: %v", acked, refused, j.Ready())
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = reopen() // knows how far it is behind
+	if err := j.Ready(); !errors.Is(err, ErrBehind) {
+		t.Errorf("ready after a restart: %v", err)
+	}
+	if err := j.Trim(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Ready(); err != nil || j.Waiting() != 0 {
+		t.Errorf("ready after all was trimmed: %v, %d bytes wait", err, j.Waiting())
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOnlyWhatIsOnDiskIsRead holds a commit in its sync: it can be seen in Pebble
+// by then, and must not be read.
+func TestOnlyWhatIsOnDiskIsRead(t *testing.T) {
+	gate := &syncGate{closed: make(chan struct{}), reached: make(chan struct{})}
+	close(gate.closed)
+	j := open(t, errorfs.Wrap(vfs.NewMem(), gate), at(noon))
+	mustAppend(t, j, batch("a", noon, event(uuidA)))
+	gate.set(make(chan struct{}))
+	done := make(chan error, 1)
+	go func() {
+		_, err := j.Append(context.Background(), batch("a", noon, event(uuidB)))
+		done <- err
+	}()
+	<-gate.reached
+	if blocks := readAll(t, j); len(blocks) != 1 {
+		t.Errorf("%d blocks are read, one is on disk", len(blocks))
+	}
+	close(gate.get())
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if blocks := readAll(t, j); len(blocks) != 2 {
+		t.Errorf("%d blocks are read", len(blocks))
+	}
+}
+
+// syncGate lets syncs of files wait until its channel is closed.
+type syncGate struct {
+	mu      sync.Mutex
+	closed  chan struct{}
+	reached chan struct{} // closed when one waits
+	once    sync.Once
+}
+
+func (g *syncGate) set(c chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = c
+}
+
+func (g *syncGate) get() chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+func (g *syncGate) String() string { return "sync gate" }
+
+func (g *syncGate) MaybeError(op errorfs.Op) error {
+	if op.Kind != errorfs.OpFileSync && op.Kind != errorfs.OpFileSyncData && op.Kind != errorfs.OpFileWrite {
+		return nil
+	}
+	c := g.get()
+	select {
+	case <-c:
+	default:
+		g.once.Do(func() { close(g.reached) })
+		<-c
+	}
+	return nil
+}

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -20,115 +19,84 @@ var (
 	// ErrClosed: the journal was closed.
 	ErrClosed = errors.New("journal is closed")
 	// ErrFailed: the disk failed under the journal. Whether running appends landed
-	// is unknown, nothing more is accepted; opening the journal again recovers.
+	// is unknown, nothing more is accepted; Reopen recovers.
 	ErrFailed = errors.New("journal has failed")
 	// ErrFull: less than 64 MiB are left on the disk; nothing was written.
 	ErrFull = errors.New("journal: the disk is almost full: free some space or move the data directory")
-)
-
-const (
-	memTableBytes = 32 << 20 // also bounds what is replayed after a crash
-	// cacheBytes holds the filters of the remembered ids, besides the memtables,
-	// which Pebble takes from it.
-	cacheBytes   = 192 << 20
-	walSyncBytes = 1 << 20
-	// flushTrims bounds how long the space of trimmed blocks stays taken.
-	flushTrims = 30 * time.Second
+	// ErrBehind: too much waits for the event store; nothing was written.
+	ErrBehind = errors.New("journal: too much waits to be loaded into the event store")
 )
 
 // Options of a Journal. The zero value is usable.
 type Options struct {
-	Clock  func() time.Time // says what has expired, and when to ask for free space; time.Now when nil
-	Logger *slog.Logger     // slog.Default() when nil
-	FS     vfs.FS           // the disk when nil; tests cut its power
+	Clock     func() time.Time // says what has expired, and when to ask for free space; time.Now when nil
+	Logger    *slog.Logger     // slog.Default() when nil
+	FS        vfs.FS           // the disk when nil; tests cut its power
+	MaxBehind int64            // bytes on disk that may wait to be trimmed; 0: 4 GiB
+	ReadOnly  bool             // only to be looked at: nothing can be appended, nothing is changed
 }
 
 // Journal is safe for concurrent use.
 type Journal struct {
+	Options
 	dir   string
-	fs    vfs.FS
-	clock func() time.Time
-	log   *slog.Logger
-	db    *pebble.DB
-	queue chan *pending
+	cache *pebble.Cache
+	lock  io.Closer
+	disk  disk
 
-	// open is held for reading by whoever uses db, and for writing by Close.
+	// open is held for reading by whoever uses the files, and for writing by Reopen
+	// and Close.
 	open   sync.RWMutex
 	closed bool // guarded by open
 
+	// current is the present opening; stored with open held for writing.
+	current atomic.Pointer[opening]
+
 	closeCalled atomic.Bool
-
-	closing   chan struct{} // closed by Close: wakes those in Wait
-	stop      chan struct{} // closed by Close after the last append: ends the committer
-	committed chan struct{} // closed when the committer has ended
-
-	failOnce sync.Once
-	failed   chan struct{} // closed when the disk failed
-	failure  error         // set before failed is closed
+	closing     chan struct{} // closed by Close: wakes those in Wait
 
 	tail tail
-
-	commits state // owned by the committer
 }
 
 // Open opens or creates the journal in dir, which one process at a time may use.
 func Open(dir string, o Options) (*Journal, error) {
-	j := &Journal{
-		dir:       dir,
-		fs:        o.FS,
-		clock:     o.Clock,
-		log:       o.Logger,
-		queue:     make(chan *pending, maxGroup),
-		closing:   make(chan struct{}),
-		stop:      make(chan struct{}),
-		committed: make(chan struct{}),
-		failed:    make(chan struct{}),
+	j := &Journal{Options: o, dir: dir, closing: make(chan struct{})}
+	if j.FS == nil {
+		j.FS = vfs.Default
 	}
-	if j.fs == nil {
-		j.fs = vfs.Default
+	if j.Clock == nil {
+		j.Clock = time.Now
 	}
-	if j.clock == nil {
-		j.clock = time.Now
+	if j.Logger == nil {
+		j.Logger = slog.Default()
 	}
-	if j.log == nil {
-		j.log = slog.Default()
+	if j.MaxBehind == 0 {
+		j.MaxBehind = defaultMaxBehind
 	}
-	if err := j.openDB(); err != nil {
+	j.disk = disk{fs: j.FS, dir: dir, clock: j.Clock, log: j.Logger}
+	if err := j.begin(); err != nil {
 		return nil, fmt.Errorf("open journal in %s: %w", dir, err)
 	}
-	if err := j.recall(); err != nil {
-		return nil, errors.Join(fmt.Errorf("read journal in %s: %w", dir, err), j.db.Close())
-	}
-	go j.commit()
 	return j, nil
 }
 
-// openDB runs in a goroutine of its own because Pebble ends the goroutine in
-// which it finds a fatal error (see pebbleLog).
-func (j *Journal) openDB() error {
-	o := &pebble.Options{
-		FS:                    j.fs,
-		Logger:                pebbleLog{j},
-		FormatMajorVersion:    pebble.FormatNewest,
-		MemTableSize:          memTableBytes,
-		CacheSize:             cacheBytes,
-		WALBytesPerSync:       walSyncBytes,
-		FlushDelayDeleteRange: flushTrims,
+func (j *Journal) begin() (err error) {
+	if !j.ReadOnly {
+		if err := j.FS.MkdirAll(j.dir, 0o700); err != nil {
+			return err
+		}
 	}
-	for i := range o.Levels {
-		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	if j.lock, err = j.FS.Lock(j.FS.PathJoin(j.dir, "LOCK")); err != nil {
+		return err
 	}
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err = ErrFailed
-		j.db, err = pebble.Open(j.dir, o)
-	}()
-	<-done
+	j.cache = pebble.NewCache(cacheBytes)
+	opened, err := j.openFiles()
 	if err != nil {
-		return errors.Join(err, j.Err())
+		j.cache.Unref()
+		return errors.Join(err, j.lock.Close())
 	}
+	j.current.Store(opened)
+	j.tail.move(opened.commits.last)
 	return nil
 }
 
@@ -142,46 +110,71 @@ func (j *Journal) Close() error {
 	j.open.Lock()
 	defer j.open.Unlock()
 	j.closed = true
-	close(j.stop)
-	select {
-	case <-j.committed:
-	case <-j.failed:
-		return j.Err()
-	}
-	if err := j.Err(); err != nil {
-		return err
-	}
-	if err := j.db.Close(); err != nil {
+	err := j.current.Load().close()
+	j.cache.Unref()
+	if err = errors.Join(err, j.lock.Close()); err != nil {
 		return fmt.Errorf("close journal: %w", err)
 	}
 	return nil
 }
 
-// Failed is closed when the disk failed under the journal: Err says how.
-// The process should end, and be started again.
-func (j *Journal) Failed() <-chan struct{} { return j.failed }
-
-// Err is nil, or wraps ErrFailed once Failed is closed.
-func (j *Journal) Err() error {
-	select {
-	case <-j.failed:
-		return j.failure
-	default:
+// Reopen opens a failed journal again, as Open does after a crash: what was
+// acknowledged is there, and of what was not either all or nothing. It does
+// nothing when the journal has not failed; after an error it may be tried again.
+func (j *Journal) Reopen() error {
+	j.open.Lock()
+	defer j.open.Unlock()
+	if j.closed {
+		return ErrClosed
+	}
+	failed := j.current.Load()
+	if failed.err() == nil {
 		return nil
 	}
+	failed.abandon()
+	opened, err := j.openFiles()
+	if err != nil {
+		return fmt.Errorf("open journal in %s again: %w", j.dir, err)
+	}
+	j.current.Store(opened)
+	j.tail.move(opened.commits.last)
+	return nil
 }
 
-func (j *Journal) fail(err error) {
-	j.failOnce.Do(func() {
-		j.failure = fmt.Errorf("%w: %w", ErrFailed, err)
-		j.log.Error("the journal has failed: nothing more is accepted until the platform is started again", "dir", j.dir, "error", err)
-		close(j.failed)
-	})
+// Failed returns a channel that is closed when the disk fails under the present
+// opening of the journal: Err says how, and Reopen is due.
+func (j *Journal) Failed() <-chan struct{} { return j.current.Load().failed }
+
+// Err is nil, or wraps ErrFailed while the journal is failed.
+func (j *Journal) Err() error { return j.current.Load().err() }
+
+// Ready is nil while there is space for more; otherwise it wraps ErrFailed,
+// ErrFull, ErrBehind or ErrClosed.
+func (j *Journal) Ready() error {
+	if err := j.use(); err != nil {
+		return err
+	}
+	defer j.release()
+	if waiting := j.current.Load().backlog.bytes.Load(); waiting >= j.MaxBehind {
+		return fmt.Errorf("%w: %d bytes of at most %d", ErrBehind, waiting, j.MaxBehind)
+	}
+	if j.disk.full() {
+		return ErrFull
+	}
+	return nil
 }
 
-// use takes the files for reading; release must be called when it returns nil.
+// Waiting is how many bytes on disk are not trimmed yet, about.
+func (j *Journal) Waiting() int64 { return j.current.Load().backlog.bytes.Load() }
+
+// use takes the files; release must be called when it returns nil.
 func (j *Journal) use() error {
-	j.open.RLock()
+	if !j.open.TryRLock() {
+		if err := j.Err(); err != nil {
+			return err // it is being opened again, which may take a while
+		}
+		j.open.RLock()
+	}
 	err := j.Err()
 	if j.closed {
 		err = ErrClosed
@@ -230,6 +223,7 @@ func (j *Journal) Last() uint64 {
 // ctx ends or the journal closes or fails first.
 func (j *Journal) Wait(ctx context.Context, after uint64) error {
 	for {
+		failed := j.Failed()
 		last, next := j.tail.get()
 		if last > after {
 			return nil
@@ -240,25 +234,10 @@ func (j *Journal) Wait(ctx context.Context, after uint64) error {
 			return ctx.Err()
 		case <-j.closing:
 			return ErrClosed
-		case <-j.failed:
-			return j.Err()
+		case <-failed:
+			if err := j.Err(); err != nil {
+				return err
+			}
 		}
 	}
-}
-
-// pebbleLog hands Pebble's log on. Pebble expects Fatalf not to return: it marks
-// the journal as failed and ends the goroutine, never the process.
-type pebbleLog struct{ j *Journal }
-
-func (l pebbleLog) Infof(format string, args ...any) {
-	l.j.log.Debug("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l pebbleLog) Errorf(format string, args ...any) {
-	l.j.log.Warn("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l pebbleLog) Fatalf(format string, args ...any) {
-	l.j.fail(fmt.Errorf(format, args...))
-	runtime.Goexit()
 }

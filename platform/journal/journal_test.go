@@ -284,7 +284,7 @@ func TestExpiredIDsLeaveTheDisk(t *testing.T) {
 	e := event(uuidB)
 	e.Until = late.Add(31 * 24 * time.Hour)
 	mustAppend(t, j, batch("a", late, e))
-	if n := countIDs(t, j.db); n != 2 {
+	if n := countIDs(t, j.current.Load().db); n != 2 {
 		t.Fatalf("%d ids on disk, want 2", n)
 	}
 	if err := j.Close(); err != nil {
@@ -292,7 +292,7 @@ func TestExpiredIDsLeaveTheDisk(t *testing.T) {
 	}
 	j = open(t, fs, at(noon.Add(31*24*time.Hour+epoch)))
 	mustAppend(t, j, batch("a", late, event(""))) // the committer expires before it commits
-	if n := countIDs(t, j.db); n != 1 {
+	if n := countIDs(t, j.current.Load().db); n != 1 {
 		t.Errorf("%d ids on disk after the first expired, want 1", n)
 	}
 	if r := mustAppend(t, j, batch("a", late, e)); r.Duplicates != 1 {

@@ -15,16 +15,22 @@ const maxReadBytes = 32 << 20
 
 // Read returns the blocks after a sequence number, oldest first: as many as hold
 // maxEvents entries or 32 MiB together, the last one whole, and at least one if
-// there is one.
+// there is one. Only what is on disk is read: Pebble shows a commit before it is
+// synced, and a store that has a block which a power cut takes away would count
+// its events twice.
 func (j *Journal) Read(after uint64, maxEvents int) (blocks []Block, err error) {
 	if err := j.use(); err != nil {
 		return nil, err
 	}
 	defer j.release()
-	snap := j.db.NewSnapshot()
+	last := j.Last()
+	snap := j.current.Load().db.NewSnapshot()
 	defer func() { err = closeAll(err, snap) }()
 	events, size := 0, 0
 	err = eachHead(snap, after, func(seq uint64, h head) (bool, error) {
+		if seq > last {
+			return false, nil
+		}
 		v, done, err := snap.Get(seqKey(blockPrefix, seq))
 		if err != nil {
 			return false, fmt.Errorf("read block %d: %w", seq, err)
@@ -50,7 +56,7 @@ func (j *Journal) Books(ctx context.Context, after uint64) (books map[string]Cou
 		return nil, err
 	}
 	defer j.release()
-	snap := j.db.NewSnapshot()
+	snap := j.current.Load().db.NewSnapshot()
 	defer func() { err = closeAll(err, snap) }()
 	books, err = readCounts(snap)
 	if err != nil {
@@ -134,17 +140,17 @@ func closeAll(err error, closers ...io.Closer) error {
 }
 
 // recall reads what the committer keeps in memory.
-func (j *Journal) recall() error {
-	books, err := readCounts(j.db)
+func (o *opening) recall() error {
+	books, err := readCounts(o.db)
 	if err != nil {
 		return err
 	}
-	st := &j.commits
+	st := &o.commits
 	*st = state{counts: map[string]*Counts{}, epochs: map[uint32]bool{}, group: map[groupID]bool{}, touched: map[string]bool{}}
 	for app, c := range books {
 		st.counts[app] = &c
 	}
-	v, done, err := j.db.Get(lastSeqKey)
+	v, done, err := o.db.Get(lastSeqKey)
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
 	case err != nil:
@@ -157,21 +163,37 @@ func (j *Journal) recall() error {
 			return err
 		}
 	}
-	j.tail.move(st.last)
 	st.trimmed = st.last
-	err = eachHead(j.db, 0, func(seq uint64, _ head) (bool, error) {
+	err = eachHead(o.db, 0, func(seq uint64, _ head) (bool, error) {
 		st.trimmed = seq - 1
 		return false, nil
 	})
 	if err != nil {
 		return err
 	}
-	return j.recallEpochs()
+	if err := o.recallBacklog(); err != nil {
+		return err
+	}
+	return o.recallEpochs()
+}
+
+// recallBacklog estimates what is there: the logs were replayed into tables just now.
+func (o *opening) recallBacklog() error {
+	st := &o.commits
+	if st.trimmed == st.last {
+		return nil
+	}
+	bytes, err := o.db.EstimateDiskUsage(seqKey(blockPrefix, st.trimmed+1), seqKey(blockPrefix, st.last+1))
+	if err != nil {
+		return err
+	}
+	o.backlog.add(st.last, max(int64(bytes), segmentBytes)) // bytes of a disk
+	return nil
 }
 
 // recallEpochs finds out which epochs hold ids, with one seek each.
-func (j *Journal) recallEpochs() (err error) {
-	it, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{idPrefix}, UpperBound: []byte{idPrefix + 1}})
+func (o *opening) recallEpochs() (err error) {
+	it, err := o.db.NewIter(&pebble.IterOptions{LowerBound: []byte{idPrefix}, UpperBound: []byte{idPrefix + 1}})
 	if err != nil {
 		return err
 	}
@@ -182,7 +204,7 @@ func (j *Journal) recallEpochs() (err error) {
 			return fmt.Errorf("id %x: %w", k, errCorrupt)
 		}
 		e := binary.BigEndian.Uint32(k[1:])
-		j.commits.epochs[e] = true
+		o.commits.epochs[e] = true
 		ok = it.SeekGE(epochKey(e + 1))
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/gatemeter/gatemeter/platform/journal"
 )
 
 // Balance is the books of one application, in items (events and actions):
@@ -27,11 +29,28 @@ type Balance struct {
 func (l *Loader) Books(ctx context.Context) ([]Balance, error) {
 	l.trimming.RLock()
 	defer l.trimming.RUnlock()
-	stored, err := l.store.Books(ctx)
+	return Books(ctx, l.journal, l.store)
+}
+
+// Sum is what Received should be.
+func (b *Balance) Sum() int64 {
+	sum := b.Stored + b.Duplicate + b.InFlight
+	for _, n := range b.Rejected {
+		sum += n
+	}
+	for _, n := range b.Dropped {
+		sum += n
+	}
+	return sum
+}
+
+// Books is Loader.Books where nothing is being loaded.
+func Books(ctx context.Context, j *journal.Journal, s Store) ([]Balance, error) {
+	stored, err := s.Books(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("books: %w", err)
 	}
-	counts, err := l.journal.Books(ctx, stored.Position)
+	counts, err := j.Books(ctx, stored.Position)
 	if err != nil {
 		return nil, fmt.Errorf("books: %w", err)
 	}

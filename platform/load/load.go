@@ -48,12 +48,32 @@ type SeenSink interface {
 	Seen(ctx context.Context, app string, seen []Seen) error
 }
 
+// Store is where events go. DuckDB's (events.Store) keeps the position in the
+// transaction of the rows; a store without such transactions passes over what it
+// has by sequence number.
+type Store interface {
+	// Load stores blocks in the order of their sequence numbers, and passes over
+	// those it has. After an error Reopen and Position say how much landed.
+	Load(ctx context.Context, blocks []events.Block) error
+	// Position is the sequence number of the last block stored.
+	Position(ctx context.Context) (uint64, error)
+	// Reopen brings back a store that gave up.
+	Reopen(ctx context.Context) error
+	// Ready is nil while it answers.
+	Ready() error
+	// Books counts what is stored, at one moment.
+	Books(ctx context.Context) (events.Books, error)
+}
+
+var _ Store = (*events.Store)(nil)
+
 // Loader moves blocks from the journal to the store.
 type Loader struct {
 	journal *journal.Journal
-	store   *events.Store
+	store   Store
 	seen    SeenSink
 	log     *slog.Logger
+	weights *Weights         // nil: weights stay as they are sent
 	loaded  func(app string) // nil: nobody is told
 
 	// trimming is held by who trims, and for reading by who counts what is
@@ -62,12 +82,13 @@ type Loader struct {
 
 	position uint64 // of the store; owned by Run
 	trimmed  uint64 // owned by Run
+	ahead    *piece // what comes after position, when that was read already; owned by Run
 }
 
 // New makes a loader. It must be called before anything is appended to the
 // journal, because a journal that knows less than the store (lost, or restored
 // from a backup) must go on behind the store's position.
-func New(j *journal.Journal, s *events.Store, seen SeenSink, logger *slog.Logger) (*Loader, error) {
+func New(j *journal.Journal, s Store, seen SeenSink, logger *slog.Logger) (*Loader, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -85,34 +106,38 @@ func New(j *journal.Journal, s *events.Store, seen SeenSink, logger *slog.Logger
 	return l, nil
 }
 
+// CorrectWeights lets w correct what is loaded. It is called before Run.
+func (l *Loader) CorrectWeights(w *Weights) { l.weights = w }
+
 // OnLoaded sets who is told, after each load, of which applications there is more
 // in the store now. It must be called before Run, and f must be quick.
 func (l *Loader) OnLoaded(f func(app string)) { l.loaded = f }
 
 // Run loads until ctx ends, and returns nil then; otherwise the journal's error
-// when that was closed or has failed. A failing store is opened again and again.
-// One Run at a time.
+// when that was closed. A failing store is opened again and again; a failed
+// journal is waited for, until somebody has opened it. One Run at a time.
 func (l *Loader) Run(ctx context.Context) error {
 	trim := time.NewTicker(trimEvery)
 	defer trim.Stop()
 	backOff := minBackOff
 	for {
-		err := l.journal.Wait(ctx, l.position)
+		err := l.wait(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // to be stopped is no error
-		case err != nil:
+		case errors.Is(err, journal.ErrClosed):
 			return fmt.Errorf("load: %w", err)
 		}
 		again := time.NewTimer(pause)
-		more, err := l.step(ctx)
+		var more bool
+		if err == nil {
+			more, err = l.step(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			again.Stop()
 			return nil
-		case err != nil && l.journal.Err() != nil:
-			again.Stop()
-			return l.journal.Err()
+		case errors.Is(err, journal.ErrFailed): // whoever opens it again tells about it
 		case err != nil:
 			l.log.Error("loading events failed and will be tried again", "error", err, "in", backOff)
 			again.Reset(backOff)
@@ -139,23 +164,69 @@ func (l *Loader) Run(ctx context.Context) error {
 	}
 }
 
-// step makes one load; more is true when it could not take all there is.
-func (l *Loader) step(ctx context.Context) (more bool, err error) {
-	blocks, err := l.journal.Read(l.position, maxItems)
-	if err != nil || len(blocks) == 0 {
-		return false, err
-	}
-	read := l.decode(blocks)
-	for app, seen := range whoWasSeen(read) {
-		if err := l.seen.Seen(ctx, app, seen); err != nil {
-			return false, fmt.Errorf("tell who was seen: %w", err)
+// wait returns nil when there is something to load. What is loaded is trimmed while
+// there is nothing: a journal that has no space for more waits for that.
+func (l *Loader) wait(ctx context.Context) error {
+	if l.position != l.trimmed {
+		waiting, cancel := context.WithTimeout(ctx, trimEvery)
+		defer cancel()
+		err := l.journal.Wait(waiting, l.position)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err := l.trim(ctx); err != nil {
+			l.log.Warn("what is loaded could not be trimmed from the journal", "error", err)
 		}
 	}
-	if err := l.store.Load(ctx, read); err != nil {
+	return l.journal.Wait(ctx, l.position)
+}
+
+// piece is what one load takes from the journal.
+type piece struct {
+	blocks []events.Block // none when there is nothing
+	err    error
+}
+
+// step makes one load; more is true when it could not take all there is.
+func (l *Loader) step(ctx context.Context) (more bool, err error) {
+	if l.store.Ready() != nil { // what the last load did is not known yet
+		if err := l.recover(ctx); err != nil {
+			return false, err
+		}
+	}
+	next := l.ahead
+	l.ahead = nil
+	if next == nil {
+		next = l.prepare(ctx, l.position)
+	}
+	if next.err != nil || len(next.blocks) == 0 {
+		return false, next.err
+	}
+	if l.weights != nil {
+		if err := l.weights.Correct(ctx, l.position, next.blocks); err != nil {
+			return false, err
+		}
+	}
+	last := next.blocks[len(next.blocks)-1].Seq
+	// While the store works on this piece, the one behind it is made ready.
+	ready := make(chan *piece, 1)
+	behind := l.journal.Last() > last
+	if behind {
+		go func() { ready <- l.prepare(ctx, last) }()
+	}
+	err = l.store.Load(ctx, next.blocks)
+	var ahead *piece
+	if behind {
+		ahead = <-ready
+	}
+	if err != nil {
 		return false, errors.Join(err, l.recover(ctx))
 	}
-	l.position = blocks[len(blocks)-1].Seq
-	l.tell(read)
+	l.position = last
+	if ahead != nil && ahead.err == nil {
+		l.ahead = ahead
+	}
+	l.tell(next.blocks)
 	return l.position < l.journal.Last(), nil
 }
 
@@ -172,6 +243,22 @@ func (l *Loader) tell(blocks []events.Block) {
 	}
 }
 
+// prepare reads and decodes what comes after a sequence number, and tells who is
+// in it.
+func (l *Loader) prepare(ctx context.Context, after uint64) *piece {
+	blocks, err := l.journal.Read(after, maxItems)
+	if err != nil || len(blocks) == 0 {
+		return &piece{err: err}
+	}
+	p := &piece{blocks: l.decode(blocks)}
+	for app, seen := range whoWasSeen(p.blocks) {
+		if err := l.seen.Seen(ctx, app, seen); err != nil {
+			return &piece{err: fmt.Errorf("tell who was seen: %w", err)}
+		}
+	}
+	return p
+}
+
 // recover opens the store again, and finds out what is in it.
 func (l *Loader) recover(ctx context.Context) error {
 	if ctx.Err() != nil {
@@ -184,7 +271,7 @@ func (l *Loader) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.position = position
+	l.position, l.ahead = position, nil
 	l.log.Info("the event store was opened again", "position", position)
 	return nil
 }

@@ -3,6 +3,8 @@ package management
 import (
 	"net/http"
 	"time"
+
+	"github.com/gatemeter/gatemeter/platform/access"
 )
 
 // appDocument is an application, without the id that could send events.
@@ -15,20 +17,11 @@ type appDocument struct {
 }
 
 func (a *API) addApps() {
-	// Not by handle: it is asked to learn what app_id can be.
-	a.mux.HandleFunc("GET /v1/~/apps", func(w http.ResponseWriter, r *http.Request) {
-		who, err := a.who(r, "apps:read")
-		if err == nil {
-			err = a.quota.take(who)
-		}
-		if err != nil {
-			a.refuse(w, r, err)
-			return
-		}
+	a.handleAny("GET /v1/~/apps", access.ReadApps, func(c call) error {
 		list := []appDocument{}
 		for _, app := range a.Gate.Applications() {
 			list = append(list, appDocument{ID: app.ID, AppID: appID(app), OrgID: orgID, Name: app.Name, CreatedAt: app.CreatedAt})
 		}
-		write(w, http.StatusOK, "application/json", list)
+		return c.answer(http.StatusOK, list)
 	})
 }

@@ -4,16 +4,17 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 )
 
 func (a *API) addCohorts() {
 	const all, one = "/v1/~/cohorts", "/v1/~/cohorts/{id}"
-	a.handle("GET "+all, "customers:read", a.listCohorts)
-	a.handle("POST "+all, "cohorts:write", a.createCohort)
-	a.handle("GET "+one, "customers:read", a.getCohort)
-	a.handle("POST "+one, "cohorts:write", a.updateCohort)
-	a.handle("DELETE "+one, "cohorts:write", a.deleteCohort)
+	a.handle("GET "+all, access.ReadCustomers, a.listCohorts)
+	a.handle("POST "+all, access.WriteCohorts, a.createCohort)
+	a.handle("GET "+one, access.ReadCustomers, a.getCohort)
+	a.handle("POST "+one, access.WriteCohorts, a.updateCohort)
+	a.handle("DELETE "+one, access.WriteCohorts, a.deleteCohort)
 }
 
 func (a *API) listCohorts(c call) error {

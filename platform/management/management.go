@@ -75,32 +75,65 @@ func New(o Options) *API {
 type call struct {
 	*http.Request
 	w   http.ResponseWriter
+	who access.Principal
 	app access.Application
 }
 
-// handle adds an operation. right is what the caller needs: what it is about, and
-// read or write.
-func (a *API) handle(pattern, right string, answer func(c call) error) {
+// handle adds an operation, which needs a right, about one application.
+func (a *API) handle(pattern string, right access.Right, answer func(c call) error) {
+	a.handleAny(pattern, right, func(c call) (err error) {
+		if c.app, err = a.application(c.URL.Query().Get("app_id")); err != nil {
+			return err
+		}
+		if !strings.HasSuffix(string(right), ":write") {
+			return answer(c)
+		}
+		ctx, finish := a.Gate.Audited(rules.By(c.Context(), nameOf(c.who)), c.who, access.Entry{
+			Address: c.RemoteAddr, Operation: pattern, Target: c.URL.Path, App: c.app.ID,
+		})
+		c.Request = c.WithContext(ctx)
+		if err := answer(c); err != nil {
+			return err
+		}
+		if err := finish(); err != nil {
+			a.Logger.Error("a change has no entry in the audit log", "operation", pattern, "error", err)
+		}
+		return nil
+	})
+}
+
+// handleAny is handle for what is about no application.
+func (a *API) handleAny(pattern string, right access.Right, answer func(c call) error) {
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 		defer cancel()
-		who, err := a.who(r, right)
-		if err != nil {
-			a.refuse(w, r, err)
-			return
+		r = r.WithContext(ctx)
+		who, err := a.caller(r)
+		switch {
+		case err != nil:
+		case !who.May(right):
+			err = refusal(http.StatusForbidden, "this needs a token with the scope "+string(right))
+		default:
+			err = a.quota.take(r.Header.Get("Authorization"))
 		}
-		if err := a.quota.take(who); err != nil {
-			a.refuse(w, r, err)
-			return
-		}
-		app, err := a.application(r.URL.Query().Get("app_id"))
 		if err == nil {
-			err = answer(call{r.WithContext(ctx), w, app})
+			err = answer(call{Request: r, w: w, who: who})
 		}
 		if err != nil {
-			a.refuse(w, r.WithContext(ctx), err)
+			a.refuse(w, r, err)
 		}
 	})
+}
+
+// nameOf is how the history of rules calls somebody.
+func nameOf(p access.Principal) string {
+	switch {
+	case p.Admin:
+		return "administrator's token"
+	case p.TokenName != "":
+		return "token " + strconv.Quote(p.TokenName)
+	}
+	return p.Email
 }
 
 // ServeHTTP answers one request.
@@ -113,7 +146,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, pattern := a.mux.Handler(r); pattern == "" {
 		// A stranger is not told which paths there are.
-		if _, err := a.who(r, ""); err != nil {
+		if _, err := a.caller(r); err != nil {
 			a.refuse(w, r, err)
 			return
 		}
@@ -141,26 +174,20 @@ func (u *unfound) problem(r *http.Request) *problem {
 	return refusal(http.StatusNotFound, "the Management API of this platform has no "+r.URL.Path)
 }
 
-// who returns a name for the caller's quota. Cookies do not count here: no other
-// site's page can act in somebody's name.
-func (a *API) who(r *http.Request, right string) (string, error) {
+// caller returns who asks. Cookies do not count here: no other site's page can act
+// in somebody's name.
+func (a *API) caller(r *http.Request) (access.Principal, error) {
 	authorization := r.Header.Get("Authorization")
 	scheme, _, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", refusal(http.StatusUnauthorized, "send Authorization: Bearer with the administrator's token")
+		return access.Principal{}, refusal(http.StatusUnauthorized, "send Authorization: Bearer with an API token, or the administrator's token")
 	}
 	p, err := a.Gate.Identify(r.Context(), authorization, r.RemoteAddr)
-	if err != nil {
-		return "", err
+	if err == nil && !p.SignedIn() {
+		err = access.ErrRefused
 	}
-	if !p.SignedIn() {
-		return "", access.ErrRefused
-	}
-	return authorization, may(p, right)
+	return p, err
 }
-
-// may is nil when p has the right; "" is none in particular.
-func may(access.Principal, string) error { return nil }
 
 // application finds the one that app_id names: "" and "~" are the only one, 1:2 is
 // the second, as in what the collector serves.

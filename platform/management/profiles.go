@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/customers"
 )
 
@@ -18,7 +19,7 @@ func (a *API) addProfiles() {
 	addProfiles(a, "users", customers.KindUser, wire.DecodeUser, a.Customers.UpsertUsers, func(u wire.User) string { return u.UserID })
 	addProfiles(a, "companies", customers.KindCompany, wire.DecodeCompany, a.Customers.UpsertCompanies, func(u wire.Company) string { return u.CompanyID })
 	addProfiles(a, "subscriptions", customers.KindSubscription, wire.DecodeSubscription, a.Customers.UpsertSubscriptions, func(u wire.Subscription) string { return u.SubscriptionID })
-	a.handle("GET /v1/search/~/companies/{id}/subscriptions", "customers:read", func(c call) error {
+	a.handle("GET /v1/search/~/companies/{id}/subscriptions", access.ReadCustomers, func(c call) error {
 		list, err := a.Customers.SubscriptionDocuments(c.Context(), c.app.ID, c.PathValue("id"))
 		if err != nil {
 			return err
@@ -70,7 +71,7 @@ func addProfiles[P any](a *API, path, kind string, decode func([]byte) (P, error
 		}
 		return out, nil
 	}
-	a.handle("POST "+root, "customers:write", func(c call) error {
+	a.handle("POST "+root, access.WriteCustomers, func(c call) error {
 		data, err := c.body()
 		if err != nil {
 			return err
@@ -81,7 +82,7 @@ func addProfiles[P any](a *API, path, kind string, decode func([]byte) (P, error
 		}
 		return c.answer(http.StatusCreated, out[0])
 	})
-	a.handle("POST "+root+"/batch", "customers:write", func(c call) error {
+	a.handle("POST "+root+"/batch", access.WriteCustomers, func(c call) error {
 		data, err := c.body()
 		if err != nil {
 			return err
@@ -103,14 +104,14 @@ func addProfiles[P any](a *API, path, kind string, decode func([]byte) (P, error
 		}
 		return c.answer(http.StatusCreated, out)
 	})
-	a.handle("GET "+root+"/{id}", "customers:read", func(c call) error {
+	a.handle("GET "+root+"/{id}", access.ReadCustomers, func(c call) error {
 		out, err := shown(c, c.PathValue("id"))
 		if err != nil {
 			return err
 		}
 		return c.answer(http.StatusOK, out)
 	})
-	a.handle("DELETE "+root+"/{id}", "customers:write", func(c call) error {
+	a.handle("DELETE "+root+"/{id}", access.WriteCustomers, func(c call) error {
 		switch text := c.URL.Query().Get("delete_events"); text {
 		case "", "false":
 		default:

@@ -1,14 +1,18 @@
 package management
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/gatemeter/gatemeter/platform/access"
+)
 
 func (a *API) addRules() {
 	const all, one = "/v1/~/governance/rules", "/v1/~/governance/rules/{id}"
-	a.handle("GET "+all, "rules:read", a.listRules)
-	a.handle("POST "+all, "rules:write", a.createRule)
-	a.handle("GET "+one, "rules:read", a.getRule)
-	a.handle("POST "+one, "rules:write", a.updateRule)
-	a.handle("DELETE "+one, "rules:write", a.deleteRule)
+	a.handle("GET "+all, access.ReadRules, a.listRules)
+	a.handle("POST "+all, access.WriteRules, a.createRule)
+	a.handle("GET "+one, access.ReadRules, a.getRule)
+	a.handle("POST "+one, access.WriteRules, a.updateRule)
+	a.handle("DELETE "+one, access.WriteRules, a.deleteRule)
 }
 
 func (a *API) listRules(c call) error {

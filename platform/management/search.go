@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 )
 
 func (a *API) addSearch() {
-	a.handle("POST /v1/search/~/search/events", "events:read", a.searchEvents)
-	a.handle("POST /v1/search/~/count/events", "events:read", a.countEvents)
-	a.handle("GET /v1/search/~/events/{id}", "events:read", a.getEvent)
+	a.handle("POST /v1/search/~/search/events", access.ReadEvents, a.searchEvents)
+	a.handle("POST /v1/search/~/count/events", access.ReadEvents, a.countEvents)
+	a.handle("GET /v1/search/~/events/{id}", access.ReadEvents, a.getEvent)
 	for path, kind := range map[string]string{"users": customers.KindUser, "companies": customers.KindCompany} {
-		a.handle("POST /v1/search/~/count/"+path, "customers:read", func(c call) error {
+		a.handle("POST /v1/search/~/count/"+path, access.ReadCustomers, func(c call) error {
 			n, err := a.countProfiles(c, kind)
 			if err != nil {
 				return err

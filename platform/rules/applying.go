@@ -33,9 +33,6 @@ func (r *Rules) Applying(ctx context.Context, app, kind, id string, cohorts []st
 		if list, err = readRules(ctx, tx, app, ""); err != nil {
 			return err
 		}
-		if err := readCohorts(ctx, tx, app, "", list); err != nil {
-			return err
-		}
 		return cohortRows(ctx, tx, "rules_naming", app, id, func(rows *sql.Rows) error {
 			var number int64
 			var one int
@@ -47,7 +44,7 @@ func (r *Rules) Applying(ctx context.Context, app, kind, id string, cohorts []st
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(u row) bool { return !u.Enabled })
+	list = slices.DeleteFunc(list, func(u row) bool { return u.State != On })
 	var found []Applied
 	for _, u := range withCohorts(list, states) {
 		if why := u.because(kind, named[u.number], cohorts); why != "" {

@@ -123,6 +123,7 @@ func checked(u Rule) (Rule, error) {
 	u = u.normal()
 	w := &u.Wire
 	ps.text("name", w.Name, maxName)
+	ps.state(u.State)
 	ps.count("variables", len(w.Variables), maxVariables)
 	for i, v := range w.Variables {
 		ps.text(fmt.Sprintf("variables[%d].name", i), v.Name, maxName)
@@ -145,6 +146,12 @@ func checked(u Rule) (Rule, error) {
 		}
 	}
 	return u, ps.err()
+}
+
+func (ps *problems) state(s State) {
+	if s != Off && s != Shadow && s != On {
+		ps.add("state", "must be off, shadow or on (got %q)", s)
+	}
 }
 
 // told adds a problem as the engine that decides tells it.

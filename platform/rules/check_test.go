@@ -166,7 +166,7 @@ func TestDocumentsThatGatewaysWouldNotTakeAreRefused(t *testing.T) {
 	for _, fill := range []struct{ name, statement string }{
 		{"bytes", "UPDATE rules SET bytes = 48 << 20"},
 		{"rules", `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
-			INSERT INTO rules (app, id, enabled, document, customers_hash, bytes, updated_at) SELECT 'app', i, 0, '{}', '', 0, 0 FROM n`},
+			INSERT INTO rules (app, id, document, customers_hash, bytes, updated_at) SELECT 'app', i, '{}', '', 0, 0 FROM n`},
 	} {
 		r := stored(t)
 		id := create(t, r, userRule("r")).Wire.ID
@@ -197,7 +197,7 @@ func FuzzWhatIsAcceptedCanBeServed(f *testing.F) {
 		if err != nil {
 			return
 		}
-		u := Rule{Wire: w, Enabled: true}
+		u := Rule{Wire: w, State: On}
 		if id != "" {
 			u.Customers = []Customer{{id, map[string]string{"0": value}}}
 		}

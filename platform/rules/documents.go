@@ -43,7 +43,7 @@ type Documents struct {
 // input is what documents are made of, at one moment.
 type input struct {
 	config    Config
-	rules     []Rule // those that are enabled, in order of creation
+	rules     []Rule // those that are on, in served order
 	configKey string
 	// sameConfig says that the configuration and the cohorts are those of the
 	// documents before; then the rules have no customers here.

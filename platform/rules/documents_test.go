@@ -64,12 +64,12 @@ func sameKeys(t *testing.T, document []byte, want string) {
 }
 
 func example() input {
-	user := Rule{Enabled: true, Customers: []Customer{{"ada", map[string]string{"0": "free"}}, {"bob", nil}}, Wire: wire.Rule{
+	user := Rule{State: On, Customers: []Customer{{"ada", map[string]string{"0": "free"}}, {"bob", nil}}, Wire: wire.Rule{
 		ID: "u1", Name: "user rule", Type: typeUser, Block: true, CreatedAt: time.Date(2026, 11, 22, 10, 0, 0, 123456000, time.UTC),
 		Variables: []wire.Variable{{Name: "0", Path: "body.plan"}},
 		Response:  wire.RuleResponse{Status: 429, Headers: map[string]string{"X-Plan": "{{0}}"}, Body: []byte(`{"plan":"{{0}}"}`)},
 	}}.normal()
-	company := Rule{Enabled: true, Customers: []Customer{{"acme", nil}}, Wire: wire.Rule{ID: "c1", Name: "company rule", Type: typeCompany}}.normal()
+	company := Rule{State: On, Customers: []Customer{{"acme", nil}}, Wire: wire.Rule{ID: "c1", Name: "company rule", Type: typeCompany}}.normal()
 	regex := regexRule("r1")
 	regex.Wire.RegexConfig = []wire.RegexGroup{{Conditions: []wire.Condition{{Path: "request.verb", Value: "DELETE"}}}}
 	rate := 10

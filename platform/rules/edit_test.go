@@ -65,15 +65,20 @@ func documents(t testing.TB, r *Rules) *Documents {
 // servedIDs are the ids in /v1/rules, in order.
 func servedIDs(t testing.TB, r *Rules) []string {
 	t.Helper()
-	list, err := wire.DecodeRules(documents(t, r).Rules.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	ids := []string{}
-	for _, u := range list {
+	for _, u := range servedRules(t, documents(t, r)) {
 		ids = append(ids, u.ID)
 	}
 	return ids
+}
+
+func servedRules(t testing.TB, d *Documents) []wire.Rule {
+	t.Helper()
+	list, err := wire.DecodeRules(d.Rules.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func servedConfig(t testing.TB, r *Rules) wire.AppConfig {
@@ -86,7 +91,7 @@ func servedConfig(t testing.TB, r *Rules) wire.AppConfig {
 }
 
 func userRule(name string, users ...string) Rule {
-	u := Rule{Enabled: true, Wire: wire.Rule{Name: name, Type: typeUser, Block: true}}
+	u := Rule{State: On, Wire: wire.Rule{Name: name, Type: typeUser, Block: true}}
 	for _, id := range users {
 		u.Customers = append(u.Customers, Customer{ID: id})
 	}
@@ -102,7 +107,7 @@ func TestRulesComeBackAsTheyWereWritten(t *testing.T) {
 		t.Errorf("id %q at %v", got.Wire.ID, got.UpdatedAt)
 	}
 	want.Wire.ID, want.Wire.CreatedAt, want.Wire.Name, want.UpdatedAt = got.Wire.ID, got.UpdatedAt, "with spaces around", got.UpdatedAt
-	want.Customers[1].Values = map[string]string{}
+	want.Customers[1].Values, want.StateAt = map[string]string{}, got.UpdatedAt
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("created %+v\nwant    %+v", got, want)
 	}
@@ -141,17 +146,17 @@ func TestRulesAreServedInOrderOfCreation(t *testing.T) {
 	}
 }
 
-func TestOnlyEnabledRulesAreServedAndNamed(t *testing.T) {
+func TestOnlyRulesThatAreOnAreServedAndNamed(t *testing.T) {
 	r := stored(t)
 	off := userRule("off", "ada", "bob")
-	off.Enabled = false
+	off.State = Off
 	id := create(t, r, off).Wire.ID
 	create(t, r, userRule("on", "ada"))
 	if ids, c := servedIDs(t, r), servedConfig(t, r); len(ids) != 1 || len(c.UserRules["ada"]) != 1 || len(c.UserRules) != 1 {
 		t.Errorf("serves %v and %v", ids, c.UserRules)
 	}
 	on := off
-	on.Enabled = true
+	on.State = On
 	replace(t, r, id, on)
 	if ids, c := servedIDs(t, r), servedConfig(t, r); len(ids) != 2 || len(c.UserRules["ada"]) != 2 || len(c.UserRules["bob"]) != 1 {
 		t.Errorf("switched on: serves %v and %v", ids, c.UserRules)

@@ -122,23 +122,6 @@ func (u Rule) keepCohort(ctx context.Context, tx *sql.Tx, number int64) error {
 	return err
 }
 
-// readCohorts adds to the rules in list which cohorts they name.
-func readCohorts(ctx context.Context, tx *sql.Tx, app, id string, list []row) error {
-	byNumber := make(map[int64]*row, len(list))
-	for i := range list {
-		byNumber[list[i].number] = &list[i]
-	}
-	return cohortRows(ctx, tx, "rule_cohorts", app, id, func(rows *sql.Rows) error {
-		var number int64
-		var cohort string
-		err := rows.Scan(&number, &cohort)
-		if u := byNumber[number]; u != nil {
-			u.Cohort = cohort
-		}
-		return err
-	})
-}
-
 func cohortRows(ctx context.Context, tx *sql.Tx, name, app, id string, scan func(*sql.Rows) error) (err error) {
 	rows, err := tx.QueryContext(ctx, cohortQueries.Get(name), app, id)
 	if err != nil {

@@ -53,7 +53,7 @@ func follow(t *testing.T, members map[string][]string) (*Rules, *fakeCohorts) {
 
 func cohortRule(name, cohort, appliedTo string) Rule {
 	kind, _, _ := strings.Cut(cohort, "-")
-	return Rule{Enabled: true, Cohort: cohort, Wire: wire.Rule{Name: name, Type: kind, Block: true, AppliedTo: appliedTo}}
+	return Rule{State: On, Cohort: cohort, Wire: wire.Rule{Name: name, Type: kind, Block: true, AppliedTo: appliedTo}}
 }
 
 func TestARuleFollowsItsCohort(t *testing.T) {
@@ -83,7 +83,7 @@ func TestARuleFollowsItsCohort(t *testing.T) {
 	read := f.read
 	f.members["user-2"] = nil
 	f.set(t, r, "user-2", "eve")
-	create(t, r, Rule{Enabled: true, Wire: wire.Rule{Name: "all", Type: typeRegex}})
+	create(t, r, Rule{State: On, Wire: wire.Rule{Name: "all", Type: typeRegex}})
 	if f.read != read {
 		t.Errorf("members were read %d times for nothing", f.read-read)
 	}
@@ -177,10 +177,10 @@ func TestRulesThatApplyToACustomer(t *testing.T) {
 	create(t, r, cohortRule("all but others", "user-2", "not_matching"))
 	create(t, r, userRule("named", "ada"))
 	off := userRule("off", "ada")
-	off.Enabled = false
+	off.State = Off
 	create(t, r, off)
-	create(t, r, Rule{Enabled: true, Wire: wire.Rule{Name: "company", Type: typeCompany, AppliedTo: "not_matching"}})
-	create(t, r, Rule{Enabled: true, Wire: wire.Rule{Name: "all", Type: typeRegex}})
+	create(t, r, Rule{State: On, Wire: wire.Rule{Name: "company", Type: typeCompany, AppliedTo: "not_matching"}})
+	create(t, r, Rule{State: On, Wire: wire.Rule{Name: "all", Type: typeRegex}})
 	list, err := r.Applying(t.Context(), testApp.ID, typeUser, "ada", []string{"user-1"})
 	if err != nil {
 		t.Fatal(err)

@@ -28,11 +28,22 @@ const (
 // ids and its time are set by the platform.
 type Rule struct {
 	Wire      wire.Rule
-	Enabled   bool       // whether it is served
+	State     State
+	StateAt   time.Time  // since when it is in this state; UTC, microseconds
 	Customers []Customer // by id: users or companies, as the rule's type says
 	Cohort    string     // id of the cohort whose members are the customers; then there are no Customers here
 	UpdatedAt time.Time  // UTC, microseconds
 }
+
+// State says what is done with a rule.
+type State string
+
+// States of a rule.
+const (
+	Off    State = "off"
+	Shadow State = "shadow" // not served: what it would do is told of the calls that arrive
+	On     State = "on"     // served
+)
 
 // Customer is a member of a rule's cohort.
 type Customer struct {
@@ -58,6 +69,7 @@ func DefaultConfig() Config { return Config{SampleRate: 100}.normal() }
 func (u Rule) normal() Rule {
 	w := &u.Wire
 	w.Name = strings.TrimSpace(w.Name)
+	u.State = cmp.Or(u.State, Off)
 	if w.AppliedTo == "" {
 		w.AppliedTo = "matching"
 	}

@@ -26,6 +26,8 @@ type Rules struct {
 	mu   sync.Mutex
 	apps map[string]*served // by application; guarded by mu
 
+	trying chan struct{} // holds one for each dry run that runs
+
 	closeOnce sync.Once
 	closed    chan struct{}
 }
@@ -39,7 +41,7 @@ type served struct {
 
 // New returns the rules that db holds.
 func New(db *state.DB, clock func() time.Time) *Rules {
-	return &Rules{db: db, clock: clock, apps: map[string]*served{}, closed: make(chan struct{})}
+	return &Rules{db: db, clock: clock, apps: map[string]*served{}, trying: make(chan struct{}, 2), closed: make(chan struct{})}
 }
 
 // Close ends every wait; documents are still served.

@@ -10,7 +10,7 @@ import (
 
 // many is a rule with a cohort of n users, each with a value.
 func many(n int, plan string) Rule {
-	u := Rule{Enabled: true, Wire: wire.Rule{Name: "free plan", Type: typeUser, Block: true, Variables: []wire.Variable{{Name: "0", Path: "body.plan"}}}}
+	u := Rule{State: On, Wire: wire.Rule{Name: "free plan", Type: typeUser, Block: true, Variables: []wire.Variable{{Name: "0", Path: "body.plan"}}}}
 	for i := range n {
 		u.Customers = append(u.Customers, Customer{ID: fmt.Sprintf("user-%08d", i), Values: map[string]string{"0": plan}})
 	}

@@ -35,7 +35,7 @@ func published(t testing.TB) (*Rules, *Documents) {
 }
 
 func regexRule(id string) Rule {
-	return Rule{Enabled: true, Wire: wire.Rule{ID: id, Name: id, Type: typeRegex, Block: true}}.normal()
+	return Rule{State: On, Wire: wire.Rule{ID: id, Name: id, Type: typeRegex, Block: true}}.normal()
 }
 
 func configDocument(d *Documents) Document { return d.Config }

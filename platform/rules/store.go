@@ -25,12 +25,12 @@ var queries = state.ParseQueries(queriesFile)
 // row is a rule with what only the store knows of it.
 type row struct {
 	Rule
-	number        int64
+	number, place int64
 	customersHash string // "" when it has none
 }
 
 // List returns the rules of an application with their customers, in the order
-// in which they are served: the oldest first.
+// in which they are served: of two that block a call the later one answers.
 func (r *Rules) List(ctx context.Context, app string) ([]Rule, error) {
 	return r.list(ctx, app, "")
 }
@@ -57,9 +57,6 @@ func (r *Rules) list(ctx context.Context, app, id string) (list []Rule, err erro
 	err = r.snapshot(ctx, func(tx *sql.Tx) error {
 		rows, err := readRules(ctx, tx, app, id)
 		if err != nil {
-			return err
-		}
-		if err := readCohorts(ctx, tx, app, id, rows); err != nil {
 			return err
 		}
 		if err := readCustomers(ctx, tx, app, id, rows); err != nil {
@@ -89,21 +86,18 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 		if err != nil {
 			return err
 		}
-		if err := readCohorts(ctx, tx, app, "", rows); err != nil {
-			return err
-		}
-		enabled := withCohorts(slices.DeleteFunc(rows, func(u row) bool { return !u.Enabled }), states)
-		for _, u := range enabled {
+		on := withCohorts(slices.DeleteFunc(rows, func(u row) bool { return u.State != On }), states)
+		for _, u := range on {
 			u.addTo(key)
 		}
 		in.configKey = hex.EncodeToString(key.Sum(nil))
 		in.sameConfig = before != nil && before.configKey == in.configKey
 		if !in.sameConfig {
-			if err := readCustomers(ctx, tx, app, "", enabled); err != nil {
+			if err := readCustomers(ctx, tx, app, "", on); err != nil {
 				return err
 			}
 		}
-		in.rules = rulesOf(enabled)
+		in.rules = rulesOf(on)
 		return nil
 	})
 	if err == nil && !in.sameConfig {
@@ -161,14 +155,14 @@ func readRules(ctx context.Context, tx *sql.Tx, app, id string) ([]row, error) {
 		var u row
 		var document []byte
 		var id string
-		var updated int64
-		if err := rows.Scan(&u.number, &id, &u.Enabled, &document, &u.customersHash, &updated); err != nil {
+		var since, updated int64
+		if err := rows.Scan(&u.number, &id, &u.State, &since, &u.place, &document, &u.customersHash, &updated, &u.Cohort); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(document, &u.Wire); err != nil {
 			return fmt.Errorf("rule %s: %w", id, err)
 		}
-		u.UpdatedAt = time.UnixMicro(updated).UTC()
+		u.StateAt, u.UpdatedAt = time.UnixMicro(since).UTC(), time.UnixMicro(updated).UTC()
 		u.Customers = []Customer{}
 		list = append(list, u)
 		return nil

@@ -5,6 +5,7 @@ import { onSignedOut } from "./api/client";
 import { sessionKey, useApps, useSession } from "./api/queries";
 import type { App, Session } from "./api/types";
 import { CustomersPage } from "./pages/customers/CustomersPage";
+import { GovernancePage } from "./pages/governance/GovernancePage";
 import { LivePage } from "./pages/live/LivePage";
 import { PipelinePage } from "./pages/pipeline/PipelinePage";
 import { SignInPage } from "./pages/sign-in/SignInPage";
@@ -75,7 +76,7 @@ function Customers({ app }: { app: App }) {
   return id ? <CustomerPage key={kind + id} app={app} kind={kind} id={id} /> : <CustomersPage app={app} kind={kind} />;
 }
 
-const pages = { live: LivePage, usage: UsagePage, customers: Customers, pipeline: PipelinePage };
+const pages = { live: LivePage, usage: UsagePage, customers: Customers, governance: GovernancePage, pipeline: PipelinePage };
 
 function Waiting({ error, retry }: { error: Error | null; retry: () => void }) {
   return (

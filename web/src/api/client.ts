@@ -6,6 +6,8 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** Which fields were refused, and why. */
+    readonly fields: { location: string; message: string }[] = [],
   ) {
     super(message);
     this.name = "ApiError";
@@ -78,18 +80,19 @@ async function request(method: string, path: string, body?: string, signal?: Abo
   setReachable(response.status < 502 || response.status > 504);
   if (response.ok) return response;
   if (response.status === 401 && path !== "/session") signedOut();
-  throw new ApiError(response.status, await problem(response));
+  throw await problem(response);
 }
 
-async function problem(response: Response): Promise<string> {
+async function problem(response: Response): Promise<ApiError> {
   try {
-    const document = (await response.json()) as { detail?: string; title?: string };
+    const document = (await response.json()) as { detail?: string; title?: string; errors?: { location?: string; message?: string }[] };
     const text = document.detail || document.title;
-    if (text) return text.charAt(0).toUpperCase() + text.slice(1);
+    const fields = (document.errors ?? []).map((one) => ({ location: (one.location ?? "").replace(/^body\.?/, ""), message: one.message ?? "" }));
+    if (text) return new ApiError(response.status, text.charAt(0).toUpperCase() + text.slice(1), fields);
   } catch {
     // Not a problem document: a proxy's page, for instance.
   }
-  return `The server answered with status ${response.status}.`;
+  return new ApiError(response.status, `The server answered with status ${response.status}.`);
 }
 
 function setReachable(now: boolean): void {

@@ -14,47 +14,27 @@ export interface paths {
         /** Applications */
         get: operations["list-apps"];
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cohorts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Cohorts */
-        get: operations["list-cohorts"];
-        put?: never;
         /**
-         * Add a cohort
-         * @description Its members are found before the answer, and again whenever calls, profiles or time may have changed them.
+         * Create an application
+         * @description With an application id of its own.
          */
-        post: operations["add-cohort"];
+        post: operations["add-app"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/cohorts/changes": {
+    "/api/v1/apps/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * Who entered and left
-         * @description They are kept for 90 days.
-         */
-        get: operations["list-cohort-changes"];
-        put?: never;
+        get?: never;
+        /** Rename an application, limit its rate */
+        put: operations["change-app"];
         post?: never;
         delete?: never;
         options?: never;
@@ -62,24 +42,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/cohorts/fields": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What cohorts can look at in profiles */
-        get: operations["list-cohort-fields"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/cohorts/preview": {
+    "/api/v1/apps/{id}/application-id": {
         parameters: {
             query?: never;
             header?: never;
@@ -89,50 +52,49 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Who would be in a cohort
-         * @description Nothing is stored.
+         * Give it a new application id
+         * @description Its id and its events stay as they are. A revoked application can be sent to again.
          */
-        post: operations["preview-cohort"];
-        delete?: never;
+        post: operations["rotate-app"];
+        /**
+         * Revoke an application
+         * @description The collector refuses all its application ids from then on. What is stored stays, and can be read.
+         */
+        delete: operations["revoke-app"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/cohorts/{id}": {
+    "/api/v1/apps/{id}/old-ids": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** One cohort */
-        get: operations["get-cohort"];
-        /**
-         * Replace a cohort
-         * @description Members are found anew when the criteria are others.
-         */
-        put: operations["change-cohort"];
+        get?: never;
+        put?: never;
         post?: never;
-        /**
-         * Delete a cohort
-         * @description With its history. A cohort that rules name can not be deleted.
-         */
-        delete: operations["delete-cohort"];
+        /** Refuse its replaced application ids at once */
+        delete: operations["end-old-ids"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/cohorts/{id}/members": {
+    "/api/v1/audit": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Who is in a cohort */
-        get: operations["list-cohort-members"];
+        /**
+         * Audit log
+         * @description Every change that was made through this API or by signing in. Nothing is ever taken out of it.
+         */
+        get: operations["list-audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -170,40 +132,6 @@ export interface paths {
         };
         /** What is known of a company */
         get: operations["get-company"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/companies/{id}/standing": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Which cohorts a company is in, and which rules apply to it */
-        get: operations["get-company-standing"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/companies/{id}/subscriptions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What a company has subscribed to */
-        get: operations["list-subscriptions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -270,6 +198,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite somebody
+         * @description Takes the place of an earlier invitation for the same address. Nothing is sent: hand the link on yourself.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an invitation back */
+        delete: operations["uninvite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation
+         * @description Sets the session's cookie. Wrong tries are limited.
+         */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -283,6 +268,63 @@ export interface paths {
          * @description Of the person who is signed in. Whoever came in by the one-time token becomes the first person.
          */
         put: operations["change-me"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People and open invitations */
+        get: operations["list-people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person
+         * @description Sessions, API tokens and open invitations of this person end at once. The last owner stays.
+         */
+        delete: operations["remove-person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a role
+         * @description The last owner stays one. Owners are changed by owners only.
+         */
+        put: operations["change-role"];
         post?: never;
         delete?: never;
         options?: never;
@@ -381,6 +423,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** API tokens */
+        get: operations["list-tokens"];
+        put?: never;
+        /**
+         * Create an API token
+         * @description The answer is the only place where its secret is shown.
+         */
+        post: operations["add-token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API token
+         * @description At once.
+         */
+        delete: operations["revoke-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage/series": {
         parameters: {
             query?: never;
@@ -458,33 +541,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/users/{id}/standing": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Which cohorts a user is in, and which rules apply to it */
-        get: operations["get-user-standing"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AddAppRequestBody: {
+            /**
+             * @description Name for people, 1 to 200 characters.
+             * @example My API
+             */
+            name: string;
+        };
+        AddTokenRequestBody: {
+            /**
+             * Format: date-time
+             * @description When it ends, within five years; null or left out is never.
+             * @example 2027-11-22T10:00:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * @description Name for people, 1 to 200 characters.
+             * @example nightly export
+             */
+            name: string;
+            /**
+             * @description What it may do: only what its maker may.
+             * @example [
+             *       "events:read"
+             *     ]
+             */
+            scopes: string[];
+        };
         App: {
             /**
-             * @description What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules.
+             * @description What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules. Empty for those without the right events:write, and when revoked.
              * @example QJ3ZVK5T7XW2MB4RNC6YHDPLAE
              */
             application_id: string;
+            /**
+             * Format: int64
+             * @description Events that it takes at once.
+             * @example 2000
+             */
+            burst: number;
             /**
              * Format: date-time
              * @description When it was made.
@@ -501,30 +600,91 @@ export interface components {
              * @example My API
              */
             name: string;
+            /** @description Application ids that were replaced and are still taken. */
+            old_ids: components["schemas"]["OldID"][];
+            /**
+             * Format: int64
+             * @description Events a second that the collector takes in the long run; 0 is no limit.
+             * @example 500
+             */
+            rate: number;
+            /**
+             * Format: date-time
+             * @description When it was revoked: since then the collector refuses it. Null when it was not.
+             * @example 2026-11-22T10:00:00Z
+             */
+            revoked_at: string | null;
         };
         AppsAnswerBody: {
             /** @description All applications, oldest first. */
             apps: components["schemas"]["App"][];
         };
-        AttributeCondition: {
+        AuditAnswerBody: {
+            /** @description What was done, newest first. */
+            entries: components["schemas"]["AuditEntry"][];
             /**
-             * @description metadata.NAME, campaign.NAME (a dot walks into objects), id, ip_address; of a user company_id or user_agent_string; of a company company_domain, subscription.status or subscription.plan_id.
-             * @example metadata.plan
+             * @description Cursor of the next page; empty at the end.
+             * @example 1105
              */
-            field: string;
+            next: string;
+        };
+        AuditEntry: {
             /**
-             * @description is and is_not: one and none of the values, in any case; contains: one of them as a part; greater and less: as numbers. A list satisfies it when one element does.
-             * @example is
-             * @enum {string}
+             * @description IP address that the connection came from.
+             * @example 203.0.113.9
              */
-            op: "is" | "is_not" | "contains" | "greater" | "less" | "exists" | "not_exists";
+            address: string;
             /**
-             * @description With what it is compared: at most 100; one for greater and less; none for exists and not_exists.
-             * @example [
-             *       "free"
-             *     ]
+             * @description The application that was named; empty when none was.
+             * @example app_k3v9x2m7q4ts
              */
-            values?: string[] | null;
+            app: string;
+            /**
+             * Format: date-time
+             * @description When it was done.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Grows with every entry.
+             * @example 1204
+             */
+            id: number;
+            /**
+             * @description What else tells what was done. Never a secret.
+             * @example {
+             *       "name": "Free plan"
+             *     }
+             */
+            notes: {
+                [key: string]: string;
+            };
+            /**
+             * @description The operation's id in this document.
+             * @example change-rule
+             */
+            operation: string;
+            /**
+             * @description The path it was sent to.
+             * @example /rules/64ca685a833073c6b41b15f3
+             */
+            target: string;
+            /**
+             * @description Id of the person or token; empty for the others.
+             * @example person_k3v9x2m7q4ts
+             */
+            who_id: string;
+            /**
+             * @description person, token, administrator (GATEMETER_ADMIN_TOKEN) or nobody (not signed in).
+             * @example person
+             */
+            who_kind: string;
+            /**
+             * @description E-mail address of the person or name of the token, as it was then.
+             * @example ada@example.com
+             */
+            who_name: string;
         };
         Balance: {
             /**
@@ -573,182 +733,24 @@ export interface components {
              */
             stored: number;
         };
-        ChangesAnswerBody: {
-            /** @description The latest first. */
-            changes: components["schemas"]["CohortChange"][];
-            /**
-             * @description Cursor of the next page; empty at the end.
-             * @example
-             */
-            next: string;
-        };
-        Cohort: {
-            /**
-             * Format: date-time
-             * @description When it was made.
-             * @example 2026-11-22T10:00:00Z
-             */
-            created_at: string;
-            /** @description Who is in it. */
-            criteria: components["schemas"]["Criteria"];
-            /**
-             * Format: date-time
-             * @description When its members were looked for last; null: not since the platform was started.
-             * @example 2026-11-22T10:00:00Z
-             */
-            evaluated_at: string | null;
-            /**
-             * @description Given by the platform.
-             * @example co_64ca685a833073c6b41b15f3
-             */
-            id: string;
-            /**
-             * @description What it is made of. It can not be changed.
-             * @example company
-             * @enum {string}
-             */
-            kind: "user" | "company";
+        ChangeAppRequestBody: {
             /**
              * Format: int64
-             * @description How many are in it.
-             * @example 42
+             * @description Events at once, to 1,000,000; 0 is one second's.
+             * @example 2000
              */
-            members: number;
+            burst?: number;
             /**
-             * @description Name for people, at most 200 characters.
-             * @example Gone quiet
-             */
-            name: string;
-            /** @description How that changed during the last 30 days, oldest first: by the hour, and only where it changed. */
-            sizes: components["schemas"]["CohortSize"][];
-            /**
-             * Format: date-time
-             * @description When it was edited last.
-             * @example 2026-11-22T10:00:00Z
-             */
-            updated_at: string;
-        };
-        CohortChange: {
-            /**
-             * Format: date-time
-             * @description When it was found.
-             * @example 2026-11-22T10:00:00Z
-             */
-            at: string;
-            /**
-             * @description The cohort.
-             * @example co_64ca685a833073c6b41b15f3
-             */
-            cohort_id: string;
-            /**
-             * @description Its name.
-             * @example Gone quiet
-             */
-            cohort_name: string;
-            /**
-             * @description Whether it is because the cohort was made or edited; then the customer did nothing new.
-             * @example false
-             */
-            edited: boolean;
-            /**
-             * @description true: entered, false: left.
-             * @example true
-             */
-            entered: boolean;
-            /**
-             * @description The user's or company's id.
-             * @example acme
-             */
-            id: string;
-            /**
-             * @description What it is made of: user or company.
-             * @example company
-             */
-            kind: string;
-            /**
-             * @description From the profile; empty when unknown.
-             * @example Acme Inc.
+             * @description Name for people, 1 to 200 characters.
+             * @example My API
              */
             name: string;
             /**
              * Format: int64
-             * @description Grows with every change.
-             * @example 1204
+             * @description Events a second, 0 (no limit) to 1,000,000. Above it the collector answers 429 with Retry-After.
+             * @example 500
              */
-            number: number;
-        };
-        CohortCondition: {
-            /** @description What its profile says. */
-            attribute?: components["schemas"]["AttributeCondition"];
-            /** @description What the customer did. */
-            usage?: components["schemas"]["UsageCondition"];
-        };
-        CohortDraft: {
-            /** @description Who is in it. */
-            criteria: components["schemas"]["Criteria"];
-            /**
-             * @description What it is made of. It can not be changed.
-             * @example company
-             * @enum {string}
-             */
-            kind: "user" | "company";
-            /**
-             * @description Name for people, at most 200 characters.
-             * @example Gone quiet
-             */
-            name: string;
-        };
-        CohortMember: {
-            /**
-             * @description The company of a user; empty when unknown.
-             * @example
-             */
-            company_id: string;
-            /**
-             * @description E-mail of a user, domain of a company; empty when unknown.
-             * @example acme.example
-             */
-            detail: string;
-            /**
-             * Format: date-time
-             * @description Since when it is in; null in a preview.
-             * @example 2026-11-22T10:00:00Z
-             */
-            entered_at: string | null;
-            /**
-             * @description The user's or company's id.
-             * @example acme
-             */
-            id: string;
-            /**
-             * Format: date-time
-             * @description The last call ever; null before the first.
-             * @example 2026-11-22T10:00:00.123456Z
-             */
-            last_seen: string | null;
-            /**
-             * @description From the profile; empty when unknown.
-             * @example Acme Inc.
-             */
-            name: string;
-        };
-        CohortSize: {
-            /**
-             * Format: int64
-             * @description Members at its end, and until the next step.
-             * @example 42
-             */
-            members: number;
-            /**
-             * Format: date-time
-             * @description Begin of the hour.
-             * @example 2026-11-22T10:00:00Z
-             */
-            t: string;
-        };
-        CohortsAnswerBody: {
-            /** @description All of them, the oldest first. */
-            cohorts: components["schemas"]["Cohort"][];
+            rate?: number;
         };
         CompaniesAnswerBody: {
             /** @description Also those without calls within the range. */
@@ -968,73 +970,6 @@ export interface components {
                 [key: string]: number;
             };
         };
-        Criteria: {
-            /** @description At least one, at most 20. */
-            conditions: components["schemas"]["CohortCondition"][];
-            /**
-             * @description Whether all conditions must hold, or one.
-             * @example all
-             * @enum {string}
-             */
-            match: "all" | "any";
-        };
-        CustomerCohort: {
-            /**
-             * Format: date-time
-             * @description Since when the customer is in it.
-             * @example 2026-11-22T10:00:00Z
-             */
-            entered_at: string;
-            /**
-             * @description The cohort's id.
-             * @example co_64ca685a833073c6b41b15f3
-             */
-            id: string;
-            /**
-             * @description Its name.
-             * @example Gone quiet
-             */
-            name: string;
-        };
-        CustomerRule: {
-            /**
-             * @description Whether it blocks calls; otherwise it adds headers to answers.
-             * @example true
-             */
-            block: boolean;
-            /**
-             * @description The cohort it follows; empty when it follows none.
-             * @example co_64ca685a833073c6b41b15f3
-             */
-            cohort: string;
-            /**
-             * @description The rule's id.
-             * @example 64ca685a833073c6b41b15f3
-             */
-            id: string;
-            /**
-             * @description Its name.
-             * @example Free plan: 1,000 calls a month
-             */
-            name: string;
-            /**
-             * @description Whether only calls that fit its conditions are concerned.
-             * @example false
-             */
-            some: boolean;
-            /**
-             * Format: int64
-             * @description Status of blocked calls.
-             * @example 429
-             */
-            status: number;
-            /**
-             * @description customer: it names the customer; cohort: the customer is in its cohort; not_matching: it is for all but some; everyone: it is for whoever calls.
-             * @example cohort
-             * @enum {string}
-             */
-            why: "customer" | "cohort" | "not_matching" | "everyone";
-        };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
             location?: string;
@@ -1085,15 +1020,6 @@ export interface components {
              */
             next: string;
         };
-        FieldsAnswerBody: {
-            /**
-             * @description What an attribute condition can name: what the platform knows, and what profiles have in their metadata.
-             * @example [
-             *       "metadata.plan"
-             *     ]
-             */
-            fields: string[];
-        };
         Group: {
             /**
              * Format: int64
@@ -1109,6 +1035,60 @@ export interface components {
             /** @description One for every interval, also for those without calls. */
             points: components["schemas"]["Point"][];
         };
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description Who is invited.
+             * @example bob@example.com
+             */
+            email: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-11-29T10:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description The invitation's id.
+             * @example invitation_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * @description The role that the person will have.
+             * @example read-only
+             */
+            role: string;
+        };
+        InviteRequestBody: {
+            /**
+             * @description Who is invited.
+             * @example bob@example.com
+             */
+            email: string;
+            /**
+             * @description The role that the person will have.
+             * @example read-only
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "analyst" | "read-only";
+        };
+        JoinRequestBody: {
+            /**
+             * @description Password to sign in with from now on.
+             * @example correct horse battery
+             */
+            password: string;
+            /**
+             * @description The invitation's token.
+             * @example 5VZWQLX7B2KJ4T6Y
+             */
+            token: string;
+        };
         MeRequestBody: {
             /**
              * @description E-mail address to sign in with.
@@ -1121,14 +1101,143 @@ export interface components {
              */
             password: string;
         };
-        MembersAnswerBody: {
-            /** @description Who entered last first. */
-            members: components["schemas"]["CohortMember"][];
+        NewInvitation: {
             /**
-             * @description Cursor of the next page; empty at the end.
-             * @example
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
              */
-            next: string;
+            created_at: string;
+            /**
+             * @description Who is invited.
+             * @example bob@example.com
+             */
+            email: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-11-29T10:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description The invitation's id.
+             * @example invitation_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * @description The role that the person will have.
+             * @example read-only
+             */
+            role: string;
+            /**
+             * @description What POST /api/v1/join takes, once. It cannot be read again. The link is the console's address followed by #/join?token= and this.
+             * @example 5VZWQLX7B2KJ4T6Y
+             */
+            token: string;
+        };
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description E-mail address of its maker; empty for the administrator's token. It ends when its maker is removed.
+             * @example ada@example.com
+             */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When it ends; null is never.
+             * @example 2027-11-22T10:00:00Z
+             */
+            expires_at: string | null;
+            /**
+             * @description The token's id. It is not the secret.
+             * @example token_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was used last, to a minute; null is not yet.
+             * @example 2026-11-23T02:00:00Z
+             */
+            last_used_at: string | null;
+            /**
+             * @description Name for people.
+             * @example nightly export
+             */
+            name: string;
+            /**
+             * @description What it may do, as long as its maker may do the same.
+             * @example [
+             *       "events:read"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * @description What to send as Authorization: Bearer. It cannot be read again.
+             * @example gmt_5VZWQLX7B2KJ4T6Y
+             */
+            secret: string;
+        };
+        OldID: {
+            /**
+             * @description Its last characters.
+             * @example LAE4
+             */
+            tail: string;
+            /**
+             * Format: date-time
+             * @description From when on it is refused.
+             * @example 2026-12-22T10:00:00Z
+             */
+            until: string;
+        };
+        PeopleAnswerBody: {
+            /** @description Open invitations, oldest first. */
+            invitations: components["schemas"]["Invitation"][];
+            /** @description Everybody, those who came first at the front. */
+            people: components["schemas"]["Person"][];
+        };
+        Person: {
+            /**
+             * Format: date-time
+             * @description When the person joined.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description E-mail address.
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * @description The person's id.
+             * @example person_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * @description Whether the person has a password.
+             * @example true
+             */
+            password: boolean;
+            /**
+             * @description owner, admin, analyst or read-only.
+             * @example analyst
+             */
+            role: string;
+            /**
+             * @description Whether the person has signed in through the OpenID Connect issuer.
+             * @example false
+             */
+            single_sign_on: boolean;
+            /**
+             * @description Whether it is who asks.
+             * @example false
+             */
+            you: boolean;
         };
         PipelineAnswerBody: {
             /** @description The balance of every application, at one moment. */
@@ -1172,29 +1281,25 @@ export interface components {
              */
             t: string;
         };
-        PreviewAnswerBody: {
-            /** @description The first hundred of them, by id. */
-            customers: components["schemas"]["CohortMember"][];
-            /**
-             * Format: int64
-             * @description How many would be in it.
-             * @example 42
-             */
-            members: number;
-        };
-        PreviewRequestBody: {
-            /** @description Who would be in it. */
-            criteria: components["schemas"]["Criteria"];
-            /**
-             * @description What the cohort is made of.
-             * @example company
-             * @enum {string}
-             */
-            kind: "user" | "company";
-        };
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
             conditions: components["schemas"]["Condition"][];
+        };
+        RoleRequestBody: {
+            /**
+             * @description The new role. It counts from the next request on.
+             * @example analyst
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "analyst" | "read-only";
+        };
+        RotateAppRequestBody: {
+            /**
+             * Format: int64
+             * @description How long the present application id is still taken, 0 to 2592000 (30 days).
+             * @example 86400
+             */
+            grace_seconds?: number;
         };
         Row: {
             /**
@@ -1262,11 +1367,6 @@ export interface components {
              * @example true
              */
             block: boolean;
-            /**
-             * @description Id of a cohort whose members are its customers, followed live; then customers is empty.
-             * @example co_64ca685a833073c6b41b15f3
-             */
-            cohort: string;
             /**
              * Format: date-time
              * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
@@ -1353,11 +1453,6 @@ export interface components {
              * @example true
              */
             block?: boolean;
-            /**
-             * @description Id of a cohort whose members are its customers, followed live; then customers is empty.
-             * @example co_64ca685a833073c6b41b15f3
-             */
-            cohort?: string;
             /**
              * Format: date-time
              * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
@@ -1483,10 +1578,28 @@ export interface components {
              */
             needs_password: boolean;
             /**
+             * @description What whoever is signed in may do; see x-right of the operations.
+             * @example [
+             *       "events:read",
+             *       "charts:write"
+             *     ]
+             */
+            rights: string[];
+            /**
+             * @description Role of the person; empty for tokens, while signed out and before the first password.
+             * @example analyst
+             */
+            role: string;
+            /**
              * @description Whether anybody is signed in.
              * @example true
              */
             signed_in: boolean;
+            /**
+             * @description Whether one can sign in through an OpenID Connect issuer, at /api/v1/oidc/start.
+             * @example false
+             */
+            single_sign_on: boolean;
             /**
              * @description Version of the platform; empty while signed out.
              * @example 1.0.0
@@ -1510,71 +1623,75 @@ export interface components {
              */
             token?: string;
         };
-        Standing: {
-            /** @description The cohorts it is in, the latest entered first. */
-            cohorts: components["schemas"]["CustomerCohort"][];
-            /** @description The rules in force that apply to its calls, in the order in which they are served. */
-            rules: components["schemas"]["CustomerRule"][];
-        };
-        Subscription: {
+        Token: {
             /**
              * Format: date-time
-             * @description Its end; null when unknown.
-             * @example 2026-12-01T00:00:00Z
-             */
-            current_period_end: string | null;
-            /**
-             * Format: date-time
-             * @description Begin of the current period; null when unknown.
-             * @example 2026-11-01T00:00:00Z
-             */
-            current_period_start: string | null;
-            /** @description What it is to. */
-            items: components["schemas"]["SubscriptionItem"][];
-            /**
-             * @description What was sent to the collector about it, merged.
-             * @example {
-             *       "seats": 3
-             *     }
-             */
-            metadata: unknown;
-            /**
-             * Format: date-time
-             * @description When it was told of last.
+             * @description When it was made.
              * @example 2026-11-22T10:00:00Z
              */
-            modified_at: string | null;
+            created_at: string;
             /**
-             * @description active, cancelled, paused, trialing, pending, draft or future; empty when unknown.
-             * @example active
+             * @description E-mail address of its maker; empty for the administrator's token. It ends when its maker is removed.
+             * @example ada@example.com
              */
-            status: string;
+            created_by: string;
             /**
-             * @description Its id.
-             * @example sub_1
+             * Format: date-time
+             * @description When it ends; null is never.
+             * @example 2027-11-22T10:00:00Z
              */
-            subscription_id: string;
+            expires_at: string | null;
+            /**
+             * @description The token's id. It is not the secret.
+             * @example token_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was used last, to a minute; null is not yet.
+             * @example 2026-11-23T02:00:00Z
+             */
+            last_used_at: string | null;
+            /**
+             * @description Name for people.
+             * @example nightly export
+             */
+            name: string;
+            /**
+             * @description What it may do, as long as its maker may do the same.
+             * @example [
+             *       "events:read"
+             *     ]
+             */
+            scopes: string[];
         };
-        SubscriptionItem: {
+        TokenScope: {
             /**
-             * @description The plan.
-             * @example growth
+             * @description What it lets one do.
+             * @example Change governance rules and sampling
              */
-            plan_id: string;
+            means: string;
             /**
-             * @description The price; empty when unknown.
-             * @example growth-monthly
+             * @description The lowest role that has it.
+             * @example admin
              */
-            price_id: string;
+            role: string;
             /**
-             * @description What is counted; empty when unknown.
-             * @example calls
+             * @description Its name.
+             * @example rules:write
              */
-            unit_of_measure: string;
+            scope: string;
+            /**
+             * @description Whether who asks has it, and can give it to a token.
+             * @example true
+             */
+            yours: boolean;
         };
-        SubscriptionsAnswerBody: {
-            /** @description The latest told of first, 200 at most. */
-            subscriptions: components["schemas"]["Subscription"][];
+        TokensAnswerBody: {
+            /** @description All scopes there are. */
+            scopes: components["schemas"]["TokenScope"][];
+            /** @description API tokens, newest first. */
+            tokens: components["schemas"]["Token"][];
         };
         TopAnswerBody: {
             /**
@@ -1642,53 +1759,6 @@ export interface components {
              * @example 230.5
              */
             p99_ms: number | null;
-        };
-        UsageCondition: {
-            /**
-             * Format: int64
-             * @description Only calls of so many hours until now; 0 is ever.
-             * @example 24
-             */
-            hours?: number;
-            /**
-             * @description calls count each event with its weight, events do not; error_rate is in percent of the calls; since_… in hours. Without calls there is no rate, and nothing since: then the condition does not hold.
-             * @example calls
-             * @enum {string}
-             */
-            measure: "calls" | "errors" | "error_rate" | "events" | "since_last_call" | "since_first_call";
-            /**
-             * @description How it is compared.
-             * @example at_least
-             * @enum {string}
-             */
-            op: "at_least" | "at_most" | "more_than" | "less_than" | "equal";
-            /**
-             * @description Only calls of one of these routes.
-             * @example [
-             *       "/orders/{id}"
-             *     ]
-             */
-            routes?: string[] | null;
-            /**
-             * @description Only answers with one of these statuses, or of these classes.
-             * @example [
-             *       "5xx"
-             *     ]
-             */
-            statuses?: string[] | null;
-            /**
-             * Format: double
-             * @description With what.
-             * @example 100
-             */
-            value: number;
-            /**
-             * @description Only calls with one of these methods.
-             * @example [
-             *       "POST"
-             *     ]
-             */
-            verbs?: string[] | null;
         };
         User: {
             /**
@@ -2008,58 +2078,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "list-cohorts": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CohortsAnswerBody"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2076,30 +2096,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
         };
     };
-    "add-cohort": {
+    "add-app": {
         parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CohortDraft"];
+                "application/json": components["schemas"]["AddAppRequestBody"];
             };
         };
         responses: {
@@ -2109,7 +2117,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Cohort"];
+                    "application/json": components["schemas"]["App"];
                 };
             };
             /** @description Unauthorized */
@@ -2166,342 +2174,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Gateway Timeout */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
         };
     };
-    "list-cohort-changes": {
+    "change-app": {
         parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-                /** @description How many to return at most. */
-                limit?: number;
-                /** @description The member next of the page before. */
-                cursor?: string;
-                /** @description Only of this cohort. */
-                cohort?: string;
-                /** @description Only of this user. */
-                user_id?: string;
-                /** @description Only of this company. */
-                company_id?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChangesAnswerBody"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "list-cohort-fields": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-                /** @description Of users or companies. */
-                kind?: "user" | "company";
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FieldsAnswerBody"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "preview-cohort": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PreviewRequestBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PreviewAnswerBody"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Gateway Timeout */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "get-cohort": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
+            query?: never;
             header?: never;
             path: {
-                /** @description The cohort's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Cohort"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "change-cohort": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The cohort's id. */
+                /** @description The application's id. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CohortDraft"];
+                "application/json": components["schemas"]["ChangeAppRequestBody"];
             };
         };
         responses: {
@@ -2511,7 +2198,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Cohort"];
+                    "application/json": components["schemas"]["App"];
                 };
             };
             /** @description Unauthorized */
@@ -2568,8 +2255,80 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Gateway Timeout */
-            504: {
+        };
+    };
+    "rotate-app": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The application's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateAppRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2579,27 +2338,26 @@ export interface operations {
             };
         };
     };
-    "delete-cohort": {
+    "revoke-app": {
         parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
+            query?: never;
             header?: never;
             path: {
-                /** @description The cohort's id. */
+                /** @description The application's id. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
             };
             /** @description Unauthorized */
             401: {
@@ -2621,15 +2379,6 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Conflict */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2666,21 +2415,95 @@ export interface operations {
             };
         };
     };
-    "list-cohort-members": {
+    "end-old-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The application's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-audit": {
         parameters: {
             query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-                /** @description How many to return at most. */
+                /** @description Only what this person or token did, by id. */
+                who?: string;
+                /** @description Entries of a page. */
                 limit?: number;
-                /** @description The member next of the page before. */
+                /** @description next of the page before. */
                 cursor?: string;
             };
             header?: never;
-            path: {
-                /** @description The cohort's id. */
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -2691,7 +2514,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MembersAnswerBody"];
+                    "application/json": components["schemas"]["AuditAnswerBody"];
                 };
             };
             /** @description Unauthorized */
@@ -2703,8 +2526,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Not Found */
-            404: {
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2852,148 +2675,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CompanyProfile"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "get-company-standing": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The customer's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Standing"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "list-subscriptions": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The customer's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SubscriptionsAnswerBody"];
                 };
             };
             /** @description Unauthorized */
@@ -3375,6 +3056,219 @@ export interface operations {
             };
         };
     };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvitation"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    uninvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invitation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "change-me": {
         parameters: {
             query?: never;
@@ -3435,6 +3329,234 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "remove-person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleRequestBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4016,6 +4138,206 @@ export interface operations {
             };
         };
     };
+    "list-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddTokenRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revoke-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "usage-series": {
         parameters: {
             query?: {
@@ -4333,77 +4655,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserProfile"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    "get-user-standing": {
-        parameters: {
-            query?: {
-                /** @description The application's id. It may be left out when there is one application. */
-                app?: string;
-            };
-            header?: never;
-            path: {
-                /** @description The customer's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Standing"];
                 };
             };
             /** @description Unauthorized */

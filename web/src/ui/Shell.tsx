@@ -19,6 +19,7 @@ const places: { path: string; name: string; icon: IconName }[] = [
   { path: "live", name: "Live", icon: "live" },
   { path: "usage", name: "Usage", icon: "usage" },
   { path: "customers", name: "Customers", icon: "people" },
+  { path: "governance", name: "Governance", icon: "rules" },
   { path: "pipeline", name: "Pipeline", icon: "pipeline" },
 ];
 
