@@ -20,6 +20,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/collect"
 	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/dashboards"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
@@ -63,6 +64,7 @@ type Platform struct {
 	loader    *load.Loader
 	cohorts   *cohorts.Store
 	rules     *rules.Rules
+	boards    *dashboards.Store
 	handler   http.Handler
 	signInURL string
 
@@ -171,6 +173,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	}
 	p.loader.CorrectWeights(load.NewWeights(p.state, o.Clock))
 	p.rules = rules.New(p.state, o.Clock)
+	p.boards = dashboards.New(p.state, o.Clock)
 	return p.openCohorts(ctx, o)
 }
 
@@ -182,7 +185,7 @@ func (p *Platform) routes(o Options) http.Handler {
 		Limit: p.gate.TakeEvents, Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
-		Gate: p.gate, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Books: p.loader,
+		Gate: p.gate, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Books: p.loader, Dashboards: p.boards,
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	scripts := management.New(management.Options{

@@ -23,6 +23,7 @@ func (p *Platform) mux(collector, console http.Handler, metrics *prometheus.Regi
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", p.ready)
 	mux.Handle("GET /metrics", p.gate.Sessions(p.private(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))))
+	mux.Handle("GET /embed/{token}", web.Framed(p.framers))
 	mux.Handle("/", web.Handler())
 	return secure(mux)
 }
@@ -51,6 +52,16 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// framers returns whose pages may show in a frame what a token is good for; a
+// token that is worth nothing is said to be so by the page.
+func (p *Platform) framers(r *http.Request) []string {
+	g, err := p.boards.Open(r.Context(), r.PathValue("token"))
+	if err != nil {
+		return nil
+	}
+	return g.Frames
 }
 
 // ready answers 200 while requests can be taken and answered.

@@ -49,12 +49,13 @@ var floors = []struct {
 	{"platform/events", siblings(3)},
 	{"platform/customers", siblings(4)},
 	{"platform/cohorts", siblings(5)},
-	{"platform/rules", siblings(6)},
-	{"platform/load", siblings(7)},
-	{"platform/collect", siblings(8)},
-	{"platform/management", siblings(9)},
-	{"platform/api", siblings(10)},
-	{"platform", append(siblings(11), "web")},
+	{"platform/dashboards", siblings(6)},
+	{"platform/rules", siblings(7)},
+	{"platform/load", siblings(8)},
+	{"platform/collect", siblings(9)},
+	{"platform/management", siblings(10)},
+	{"platform/api", siblings(11)},
+	{"platform", append(siblings(12), "web")},
 	{"web", nil},
 	{"examples", nil},
 	{"plugin/krakend", []string{"moesif"}},
@@ -65,7 +66,7 @@ var floors = []struct {
 }
 
 // platformOrder is the order of the platform's rooms: each may use those before it.
-var platformOrder = []string{"state", "access", "journal", "events", "customers", "cohorts", "rules", "load", "collect", "management", "api"}
+var platformOrder = []string{"state", "access", "journal", "events", "customers", "cohorts", "dashboards", "rules", "load", "collect", "management", "api"}
 
 // siblings returns what the platform's i-th room may use.
 func siblings(i int) []string {

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+	"strings"
 )
 
 //go:embed site
@@ -17,6 +18,21 @@ var embedded embed.FS
 // asset is a 404. It answers GET and HEAD only and is safe for concurrent use.
 func Handler() http.Handler {
 	return newSite(console(embedded))
+}
+
+// Framed serves the page itself, which pages of the origins that framers returns
+// may show in a frame. Nothing else is served.
+func Framed(framers func(*http.Request) []string) http.Handler {
+	page := newSite(console(embedded)).files["index.html"]
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origins := framers(r)
+		if len(origins) == 0 {
+			page.serve(w, r, policy+"'none'")
+			return
+		}
+		w.Header().Del("X-Frame-Options") // it knows no origins
+		page.serve(w, r, policy+strings.Join(origins, " "))
+	})
 }
 
 // console picks what to serve: the build where there is one, else the

@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// policy allows what the build itself carries and nothing from elsewhere.
+// policy allows what the build itself carries and nothing from elsewhere; who
+// may frame a page is to be added.
 // Styles may be inline: the component library sets its variables that way.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors "
 
 // contentTypes are the kinds of file a build has. They are listed here because
 // the system's own table differs from machine to machine.
@@ -86,7 +87,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	f.serve(w, r)
+	f.serve(w, r, policy+"'none'")
 }
 
 // find returns the file at urlPath, the page for an address of the console, or
@@ -103,7 +104,7 @@ func (s *site) find(urlPath string) *file {
 	return s.files["index.html"]
 }
 
-func (f *file) serve(w http.ResponseWriter, r *http.Request) {
+func (f *file) serve(w http.ResponseWriter, r *http.Request, policy string) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -138,6 +138,9 @@ func (r Right) Means() string {
 	return ""
 }
 
+// OnlyReads reports whether what needs the right changes nothing.
+func (r Right) OnlyReads() bool { return strings.HasSuffix(string(r), ":read") }
+
 // Lowest returns the lowest role that has the right.
 func (r Right) Lowest() Role {
 	for _, row := range table {

@@ -18,6 +18,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/dashboards"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/gatemeter/gatemeter/platform/rules"
@@ -40,6 +41,9 @@ type Events interface {
 	Top(ctx context.Context, f events.Filter, by string, limit int) (events.Table, error)
 	Customers(ctx context.Context, f events.Filter, by string) ([]events.Customer, error)
 	Walk(ctx context.Context, w events.Walk, each func(*wire.Event) error) error
+	Analyse(ctx context.Context, a events.Analysis) (events.Answer, error)
+	Funnel(ctx context.Context, f events.Funnel) ([]events.StepCount, error)
+	Retention(ctx context.Context, r events.Retention) ([]events.Cohort, error)
 }
 
 var _ Events = (*events.Store)(nil)
@@ -55,6 +59,8 @@ type Options struct {
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
+
+	Dashboards *dashboards.Store
 }
 
 // api serves the operations; each of its files is a page of the console.
@@ -96,6 +102,9 @@ func (a *api) register() {
 	a.addPeople()
 	a.addTokens()
 	a.addAudit()
+	a.addAnalytics()
+	a.addDashboards()
+	a.addEmbed()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
@@ -211,6 +220,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 	var field *access.FieldError
 	var invalid *rules.InvalidError
 	var cohort *cohorts.InvalidError
+	var card *dashboards.FieldError
 	var status huma.StatusError
 	switch {
 	case errors.As(err, &status):
@@ -220,6 +230,12 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(many.Error()), http.Header{"Retry-After": {seconds}})
 	case errors.As(err, &field):
 		return unprocessable("body."+field.Field, field.Message)
+	case errors.As(err, &card):
+		return unprocessable("body."+card.Field, card.Message)
+	case errors.Is(err, dashboards.ErrNotYours):
+		return huma.Error403Forbidden(dashboards.ErrNotYours.Error())
+	case errors.Is(err, dashboards.ErrToken):
+		return huma.Error401Unauthorized(dashboards.ErrToken.Error())
 	case errors.As(err, &invalid):
 		return unprocessables(invalid.Problems)
 	case errors.As(err, &cohort):
@@ -237,7 +253,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, cohorts.ErrNotFound),
-		errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion):
+		errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion), errors.Is(err, dashboards.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

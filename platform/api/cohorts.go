@@ -58,7 +58,7 @@ type fieldsRequest struct {
 	Kind string `query:"kind" enum:"user,company" default:"company" doc:"Of users or companies." example:"company"`
 }
 
-type fieldsAnswer struct {
+type cohortFieldsAnswer struct {
 	Body struct {
 		Fields []string `json:"fields" nullable:"false" doc:"What an attribute condition can name: what the platform knows, and what profiles have in their metadata." example:"[\"metadata.plan\"]"`
 	}
@@ -197,7 +197,7 @@ func (a *api) previewCohort(ctx context.Context, r *previewRequest) (*previewAns
 	return answer, nil
 }
 
-func (a *api) cohortFields(ctx context.Context, r *fieldsRequest) (*fieldsAnswer, error) {
+func (a *api) cohortFields(ctx context.Context, r *fieldsRequest) (*cohortFieldsAnswer, error) {
 	app, err := a.application(r.App)
 	if err != nil {
 		return nil, a.failure(ctx, err)
@@ -206,7 +206,7 @@ func (a *api) cohortFields(ctx context.Context, r *fieldsRequest) (*fieldsAnswer
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
-	answer := &fieldsAnswer{}
+	answer := &cohortFieldsAnswer{}
 	for _, name := range names {
 		answer.Body.Fields = append(answer.Body.Fields, "metadata."+name)
 	}

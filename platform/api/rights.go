@@ -57,7 +57,7 @@ func allowed(p access.Principal, o *huma.Operation) error {
 // that of a change: a right to read is enough for it.
 func onlyAsks(o *huma.Operation) bool {
 	right, _ := o.Metadata[rightKey].(access.Right)
-	return strings.HasSuffix(string(right), ":read")
+	return right.OnlyReads()
 }
 
 // showRight writes into the OpenAPI document what an operation needs.

@@ -82,7 +82,7 @@ func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
 				return err
 			}
 		}
-		budget := searchBuckets
+		budget := maxGroupBuckets
 		found.Aggs, err = aggregate(ctx, tx, base, nil, q.Aggs, &budget)
 		return err
 	})

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// searchBuckets bounds the buckets of one search.
-	searchBuckets = 10_000
+	// maxGroupBuckets bounds the buckets of one search.
+	maxGroupBuckets = 10_000
 	// maxTerms is how many values of a field one aggregate can have.
 	maxTerms = 1000
 )
 
-var errTooMany = fmt.Errorf("%w: aggs: more than %d buckets: ask for fewer values, longer intervals or a shorter range", ErrQuestion, searchBuckets)
+var errTooMany = fmt.Errorf("%w: aggs: more than %d buckets: ask for fewer values, longer intervals or a shorter range", ErrQuestion, maxGroupBuckets)
 
 // What an Agg computes.
 const (
@@ -147,7 +147,7 @@ func metrics(ctx context.Context, tx *sql.Tx, c condition, path []level, aggs []
 	if st.values == 0 {
 		return nil
 	}
-	return st.run(ctx, tx, "docs DESC", 10*searchBuckets, 10*searchBuckets, func(keys []any, _, _ int64, values []*float64) {
+	return st.run(ctx, tx, "docs DESC", 10*maxGroupBuckets, 10*maxGroupBuckets, func(keys []any, _, _ int64, values []*float64) {
 		st.spread(values, of(pathKey(keys)))
 	})
 }
@@ -307,7 +307,7 @@ func (g *grouping) spread(values []*float64, answers []AggAnswer) {
 func (g *grouping) rank(a Agg) (rank string, size int, err error) {
 	key := "k" + strconv.Itoa(len(g.path)-1)
 	if a.What == Histogram {
-		return key, searchBuckets, nil
+		return key, maxGroupBuckets, nil
 	}
 	direction := " DESC"
 	if a.Order.Up {

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func field(t testing.TB, name string) Field {
+func searchField(t testing.TB, name string) Field {
 	t.Helper()
 	f, err := FieldOf(name)
 	if err != nil {
@@ -48,19 +48,19 @@ func drawClause(t *rapid.T, tb testing.TB, depth int) clause {
 	switch rapid.IntRange(0, kinds-1).Draw(t, "clause") {
 	case 0:
 		users := rapid.SliceOfN(rapid.SampledFrom([]any{"u1", "u2", "ü", "'; DROP TABLE events; --"}), 0, 3).Draw(t, "users")
-		return clause{OneOf{field(tb, "user_id.raw"), users}, func(e wire.Event) bool { return e.UserID != "" && slices.Contains(users, any(e.UserID)) }}
+		return clause{OneOf{searchField(tb, "user_id.raw"), users}, func(e wire.Event) bool { return e.UserID != "" && slices.Contains(users, any(e.UserID)) }}
 	case 1:
 		n := rapid.SampledFrom([]int{0, 200, 404, 500}).Draw(t, "status")
-		return clause{Within{Field: field(tb, "response.status"), From: n, Under: 500}, func(e wire.Event) bool { return status(e) != 0 && status(e) >= n && status(e) < 500 }}
+		return clause{Within{Field: searchField(tb, "response.status"), From: n, Under: 500}, func(e wire.Event) bool { return status(e) != 0 && status(e) >= n && status(e) < 500 }}
 	case 2:
-		return clause{Has{field(tb, "company_id")}, func(e wire.Event) bool { return e.CompanyID != "" }}
+		return clause{Has{searchField(tb, "company_id")}, func(e wire.Event) bool { return e.CompanyID != "" }}
 	case 3:
-		return clause{Containing{field(tb, "request.uri"), "FIND"}, func(e wire.Event) bool { return strings.Contains(strings.ToLower(e.Request.URI), "find") }}
+		return clause{Containing{searchField(tb, "request.uri"), "FIND"}, func(e wire.Event) bool { return strings.Contains(strings.ToLower(e.Request.URI), "find") }}
 	case 4:
-		return clause{Beginning{field(tb, "request.path"), "/b/"}, func(e wire.Event) bool { p, _ := pathOf(e); return strings.HasPrefix(p, "/b/") }}
+		return clause{Beginning{searchField(tb, "request.path"), "/b/"}, func(e wire.Event) bool { p, _ := pathOf(e); return strings.HasPrefix(p, "/b/") }}
 	case 5:
 		at := noon.Add(60 * time.Second)
-		return clause{Within{Field: field(tb, "request.time"), Over: at}, func(e wire.Event) bool { return e.Request.Time.After(at) }}
+		return clause{Within{Field: searchField(tb, "request.time"), Over: at}, func(e wire.Event) bool { return e.Request.Time.After(at) }}
 	case 6:
 		c := drawClause(t, tb, depth-1)
 		return clause{Not{c.where}, func(e wire.Event) bool { return !c.holds(e) }}
@@ -92,7 +92,7 @@ func TestSearchFindsWhatTheModelFinds(t *testing.T) {
 		up := rapid.Bool().Draw(rt, "up")
 		sort := rapid.SampledFrom([]string{"request.time", "response.status", "weight", "duration_ms"}).Draw(rt, "sort")
 		seen := map[string]bool{}
-		q := Search{Filter: Filter{App: name}, Where: c.where, Sort: field(t, sort), Up: up, Limit: 7, Bodies: true}
+		q := Search{Filter: Filter{App: name}, Where: c.where, Sort: searchField(t, sort), Up: up, Limit: 7, Bodies: true}
 		for {
 			found, err := s.Search(t.Context(), q)
 			if err != nil {
@@ -143,10 +143,10 @@ func checkAggregates(rt *rapid.T, t *testing.T, s *Store, app string, w Where, w
 			m.of[m.key].weight += float64(e.Weight)
 		}
 	}
-	calls := Agg{Name: "weight|sum", What: Sum, Field: field(t, "weight")}
+	calls := Agg{Name: "weight|sum", What: Sum, Field: searchField(t, "weight")}
 	found, err := s.Search(t.Context(), Search{Filter: Filter{App: app}, Where: w, Aggs: []Agg{calls, {
-		Name: "users", What: Terms, Field: field(t, "user_id.raw"), Size: 10, Order: Order{By: "weight|sum"},
-		Sub: []Agg{calls, {Name: "minutes", What: Histogram, Field: field(t, "request.time"), Every: Every{1, "minute"}, Sub: []Agg{calls}}},
+		Name: "users", What: Terms, Field: searchField(t, "user_id.raw"), Size: 10, Order: Order{By: "weight|sum"},
+		Sub: []Agg{calls, {Name: "minutes", What: Histogram, Field: searchField(t, "request.time"), Every: Every{1, "minute"}, Sub: []Agg{calls}}},
 	}}})
 	if err != nil {
 		rt.Fatal(err)
@@ -189,14 +189,14 @@ func TestOnlyTheBestBucketsAreShownAndTheRestIsCounted(t *testing.T) {
 	}
 	loadNext(t, s, "app", noon, list...)
 	found, err := s.Search(t.Context(), Search{Filter: Filter{App: "app"}, Aggs: []Agg{
-		{Name: "companies", What: Terms, Field: field(t, "company_id"), Size: 2, Order: Order{By: "_key"}, Sub: []Agg{
-			{Name: "users", What: Terms, Field: field(t, "user_id"), Size: 1},
-			{Name: "n", What: Cardinality, Field: field(t, "user_id")},
+		{Name: "companies", What: Terms, Field: searchField(t, "company_id"), Size: 2, Order: Order{By: "_key"}, Sub: []Agg{
+			{Name: "users", What: Terms, Field: searchField(t, "user_id"), Size: 1},
+			{Name: "n", What: Cardinality, Field: searchField(t, "user_id")},
 		}},
-		{Name: "p", What: Percentiles, Field: field(t, "metadata.deep.er"), Percents: []float64{0, 50, 100}},
-		{Name: "plans", What: Terms, Field: field(t, "metadata.plan"), Size: 5},
-		{Name: "days", What: Histogram, Field: field(t, "request.time"), Every: Every{1, "day"}, Zone: "Pacific/Auckland"},
-		{Name: "none", What: Avg, Field: field(t, "request.content_length")},
+		{Name: "p", What: Percentiles, Field: searchField(t, "metadata.deep.er"), Percents: []float64{0, 50, 100}},
+		{Name: "plans", What: Terms, Field: searchField(t, "metadata.plan"), Size: 5},
+		{Name: "days", What: Histogram, Field: searchField(t, "request.time"), Every: Every{1, "day"}, Zone: "Pacific/Auckland"},
+		{Name: "none", What: Avg, Field: searchField(t, "request.content_length")},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -230,17 +230,17 @@ func TestWhatCannotBeSearchedIsAQuestionOfTheAsker(t *testing.T) {
 	s := open(t)
 	loadNext(t, s, "app", noon, call("1", 0))
 	for name, q := range map[string]Search{
-		"text for a number":  {Where: OneOf{field(t, "response.status"), []any{"abc"}}},
-		"no time":            {Where: Within{Field: field(t, "request.time"), From: "yesterday"}},
+		"text for a number":  {Where: OneOf{searchField(t, "response.status"), []any{"abc"}}},
+		"no time":            {Where: Within{Field: searchField(t, "request.time"), From: "yesterday"}},
 		"too many hits":      {Limit: 1001},
 		"too far":            {Limit: 1, Skip: 10_001},
-		"sorted by text":     {Limit: 1, Sort: field(t, "user_id")},
-		"sum of text":        {Aggs: []Agg{{Name: "x", What: Sum, Field: field(t, "user_id")}}},
-		"unknown order":      {Aggs: []Agg{{Name: "x", What: Terms, Field: field(t, "user_id"), Size: 1, Order: Order{By: "nothing"}}}},
-		"too many terms":     {Aggs: []Agg{{Name: "x", What: Terms, Field: field(t, "user_id"), Size: 1001}}},
+		"sorted by text":     {Limit: 1, Sort: searchField(t, "user_id")},
+		"sum of text":        {Aggs: []Agg{{Name: "x", What: Sum, Field: searchField(t, "user_id")}}},
+		"unknown order":      {Aggs: []Agg{{Name: "x", What: Terms, Field: searchField(t, "user_id"), Size: 1, Order: Order{By: "nothing"}}}},
+		"too many terms":     {Aggs: []Agg{{Name: "x", What: Terms, Field: searchField(t, "user_id"), Size: 1001}}},
 		"no application":     {Filter: Filter{}},
-		"begin of no text":   {Where: Beginning{field(t, "weight"), "1"}},
-		"a time as one term": {Where: OneOf{field(t, "request.time"), []any{"x"}}},
+		"begin of no text":   {Where: Beginning{searchField(t, "weight"), "1"}},
+		"a time as one term": {Where: OneOf{searchField(t, "request.time"), []any{"x"}}},
 	} {
 		if name != "no application" {
 			q.Filter.App = "app"
@@ -256,8 +256,8 @@ func TestWhatCannotBeSearchedIsAQuestionOfTheAsker(t *testing.T) {
 	}
 	// Whatever is asked for is a value, and never SQL.
 	for _, evil := range []string{"'", "\"", "';--", "\x00", "a\x00b", "\xff", "%", "?", "{where}", "~", "a/b", "$.x", "*", strings.Repeat("x", 1000)} {
-		f := field(t, "metadata."+evil)
-		w := Any{OneOf{f, []any{evil}}, OneOf{field(t, "user_id"), []any{evil}}, Containing{f, evil}, Beginning{field(t, "user_id"), evil + "x"}}
+		f := searchField(t, "metadata."+evil)
+		w := Any{OneOf{f, []any{evil}}, OneOf{searchField(t, "user_id"), []any{evil}}, Containing{f, evil}, Beginning{searchField(t, "user_id"), evil + "x"}}
 		q := Search{Filter: Filter{App: "app"}, Where: w, Limit: 1, After: &Place{Value: noon, ID: evil}, Aggs: []Agg{{Name: evil, What: Terms, Field: f, Size: 1, Sub: []Agg{{Name: "n", What: Sum, Field: f}}}}}
 		if found, err := s.Search(t.Context(), q); err != nil || found.Total != 0 {
 			t.Errorf("%q: %d hits, %v", evil, found.Total, err)

@@ -85,11 +85,11 @@ func (a *API) handle(pattern string, right access.Right, answer func(c call) err
 		if c.app, err = a.application(c.URL.Query().Get("app_id")); err != nil {
 			return err
 		}
-		if !strings.HasSuffix(string(right), ":write") {
+		if right.OnlyReads() {
 			return answer(c)
 		}
 		ctx, finish := a.Gate.Audited(rules.By(c.Context(), nameOf(c.who)), c.who, access.Entry{
-			Address: c.RemoteAddr, Operation: pattern, Target: c.URL.Path, App: c.app.ID,
+			Address: c.RemoteAddr, Operation: "management " + pattern, Target: c.URL.Path, App: c.app.ID,
 		})
 		c.Request = c.WithContext(ctx)
 		if err := answer(c); err != nil {

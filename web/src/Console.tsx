@@ -8,6 +8,8 @@ import { CustomersPage } from "./pages/customers/CustomersPage";
 import { GovernancePage } from "./pages/governance/GovernancePage";
 import { LivePage } from "./pages/live/LivePage";
 import { PipelinePage } from "./pages/pipeline/PipelinePage";
+import { SettingsPage } from "./pages/settings/SettingsPage";
+import { JoinPage } from "./pages/sign-in/JoinPage";
 import { SignInPage } from "./pages/sign-in/SignInPage";
 import { WelcomePage } from "./pages/sign-in/WelcomePage";
 import { Mark } from "./ui/icons";
@@ -17,7 +19,7 @@ import { schemeManager, theme } from "./ui/theme";
 import { href, replace, useLocation } from "./url/location";
 
 // These two draw charts, and the chart library is most of the console's weight.
-const UsagePage = lazy(() => import("./pages/usage/UsagePage"));
+const UsagePage = lazy(() => import("./pages/analytics/UsagePlace"));
 const CustomerPage = lazy(() => import("./pages/customers/CustomerPage"));
 
 /** The whole console: who is signed in decides what is drawn. */
@@ -41,7 +43,11 @@ function Doorway() {
   }, [client]);
 
   if (!session.data) return <Waiting error={session.error} retry={() => void session.refetch()} />;
-  if (!session.data.signed_in) return <SignInPage token={at.path[0] === "sign-in" ? at.query.get("token") : null} />;
+  if (at.path[0] === "join") return <JoinPage token={at.query.get("token") ?? ""} email={at.query.get("email") ?? ""} />;
+  if (!session.data.signed_in) {
+    const asked = at.path[0] === "sign-in" ? at.query : undefined;
+    return <SignInPage token={asked?.get("token") ?? null} refused={asked?.get("refused") ?? ""} singleSignOn={session.data.single_sign_on} />;
+  }
   if (at.path[0] === "welcome") return <WelcomePage />;
   return <SignedIn session={session.data} />;
 }
@@ -76,7 +82,14 @@ function Customers({ app }: { app: App }) {
   return id ? <CustomerPage key={kind + id} app={app} kind={kind} id={id} /> : <CustomersPage app={app} kind={kind} />;
 }
 
-const pages = { live: LivePage, usage: UsagePage, customers: Customers, governance: GovernancePage, pipeline: PipelinePage };
+const pages = {
+  live: LivePage,
+  usage: UsagePage,
+  customers: Customers,
+  governance: GovernancePage,
+  pipeline: PipelinePage,
+  settings: SettingsPage,
+};
 
 function Waiting({ error, retry }: { error: Error | null; retry: () => void }) {
   return (

@@ -42,24 +42,30 @@ export async function getJson<T>(path: string, params: Params = {}, signal?: Abo
   return (await response.json()) as T;
 }
 
+/** Like getJson, with header fields of one's own. */
+export async function getWith<T>(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<T> {
+  const response = await request("GET", path, undefined, signal, headers);
+  return (await response.json()) as T;
+}
+
 /** Like getJson, but as the bytes stand: numbers keep every digit. */
 export async function getText(path: string, params: Params = {}, signal?: AbortSignal): Promise<string> {
   const response = await request("GET", path + search(params), undefined, signal);
   return response.text();
 }
 
-export async function sendJson<T>(method: "POST" | "PUT", path: string, body: unknown): Promise<T> {
-  const response = await request(method, path, JSON.stringify(body));
-  return (await response.json()) as T;
+export async function sendJson<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
+  const response = await request(method, path, body === undefined ? undefined : JSON.stringify(body));
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 export async function remove(path: string): Promise<void> {
   await request("DELETE", path);
 }
 
-async function request(method: string, path: string, body?: string, signal?: AbortSignal): Promise<Response> {
+async function request(method: string, path: string, body?: string, signal?: AbortSignal, more?: Record<string, string>): Promise<Response> {
   const limit = AbortSignal.timeout(timeout);
-  const headers: Record<string, string> = { Accept: "application/json" };
+  const headers: Record<string, string> = { Accept: "application/json", ...more };
   if (method !== "GET") headers["X-Gatemeter-CSRF"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
 

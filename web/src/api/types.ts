@@ -5,7 +5,15 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Session = Schemas["Session"];
+export type Right = components["schemas"]["TokenScope"]["scope"];
 export type App = Schemas["App"];
+export type Person = Schemas["Person"];
+export type Invitation = Schemas["Invitation"];
+export type NewInvitation = Schemas["NewInvitation"];
+export type Token = Schemas["Token"];
+export type NewToken = Schemas["NewToken"];
+export type TokenScope = Schemas["TokenScope"];
+export type AuditEntry = Schemas["AuditEntry"];
 /** The books of one application: received = stored + duplicate + Σ rejected + Σ dropped + in_flight. */
 export type Books = Schemas["Balance"];
 
@@ -33,3 +41,18 @@ export type Profile = Partial<Schemas["CompanyProfile"]> & Partial<Schemas["User
 export type GroupBy = "company" | "user" | "route" | "status" | "verb";
 export type CustomerKind = "companies" | "users";
 export type CustomerSort = "calls" | "-last_seen" | "last_seen" | "errors" | "p95_ms" | "name";
+
+export type Question = Schemas["Question"];
+export type QuestionFilter = Schemas["QuestionFilter"];
+export type QuestionStep = Schemas["QuestionStep"];
+export type QuestionAnswer = Schemas["QuestionAnswer"];
+export type AnalysisAnswer = Schemas["AnalysisAnswer"];
+export type FunnelAnswer = Schemas["FunnelAnswer"];
+export type RetentionAnswer = Schemas["RetentionAnswer"];
+export type QuestionFields = Schemas["FieldsAnswerBody"];
+export type SavedChart = Schemas["SavedChart"];
+export type Dashboard = Schemas["Dashboard"];
+export type Tile = Schemas["Tile"];
+export type EmbedDraft = Schemas["EmbedDraft"];
+export type EmbedToken = Schemas["EmbedToken"];
+export type Embedded = Schemas["EmbeddedAnswerBody"];

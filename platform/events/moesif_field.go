@@ -77,19 +77,14 @@ func FieldOf(name string) (Field, error) {
 	for prefix, sql := range documents {
 		if path, ok := strings.CutPrefix(bare, prefix); ok && path != "" && len(path) <= 1024 {
 			if prefix == "metadata." {
-				path = strings.ReplaceAll(step(path), ".", "/")
+				path = strings.ReplaceAll(escapePointer(path), ".", "/")
 			} else {
-				path = step(path)
+				path = escapePointer(path)
 			}
 			return Field{Name: name, sql: sql, arg: text("/" + path)}, nil
 		}
 	}
 	return Field{}, fmt.Errorf("%w: field %q: not one that can be searched", ErrQuestion, name)
-}
-
-// step writes a name as a step of a JSON pointer (RFC 6901).
-func step(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
 // add writes the field's expression into c, with f of its text.

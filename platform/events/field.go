@@ -1,0 +1,276 @@
+package events
+
+import (
+	"fmt"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxFieldName = 256  // bytes
+	maxValue     = 4096 // bytes of a value to compare with
+	maxValues    = 100  // of one filter
+	maxFilters   = 30
+)
+
+// field is something an analysis can filter and group by: a column, or a place
+// in a JSON document. Its sql has one mark for each of args.
+type field struct {
+	sql    string
+	args   []any
+	number bool // the expression is a number
+	body   bool // it is in the table of bodies
+	name   string
+}
+
+// fieldColumns are the columns that have a name in questions.
+var fieldColumns = map[string]field{
+	"user_id":         {sql: "e.user_id"},
+	"company_id":      {sql: "e.company_id"},
+	"subscription_id": {sql: "e.subscription_id"},
+	"session":         {sql: "e.session"},
+	"transaction_id":  {sql: "e.transaction_id"},
+	"verb":            {sql: "e.verb"},
+	"host":            {sql: "e.host"},
+	"path":            {sql: "e.path"},
+	"query":           {sql: "e.query"},
+	"route":           {sql: "e.route"},
+	"ip":              {sql: "e.ip"},
+	"user_agent":      {sql: "e.user_agent"},
+	"api_version":     {sql: "e.api_version"},
+	"direction":       {sql: "e.direction"},
+	"blocked_by":      {sql: "e.blocked_by"},
+	"refused":         {sql: "e.refused"},
+	"identity":        {sql: "e.identity"},
+	"status_class":    {sql: "CASE WHEN e.status = 0 THEN 'none' ELSE (e.status // 100)::VARCHAR || 'xx' END"},
+	"failed":          {sql: "CASE WHEN e.status >= 400 OR e.status = 0 THEN 'true' ELSE 'false' END"},
+	"status":          {sql: "e.status", number: true},
+	"duration_ms":     {sql: "e.duration_us / 1000.0", number: true},
+	"request_bytes":   {sql: "e.request_bytes", number: true},
+	"response_bytes":  {sql: "e.response_bytes", number: true},
+	"weight":          {sql: "e.weight", number: true},
+}
+
+// fieldDocuments are the JSON documents into which a field's name can lead.
+var fieldDocuments = []struct {
+	prefix, column string
+	header, body   bool
+}{
+	{prefix: "request.headers.", column: "e.request_headers", header: true},
+	{prefix: "response.headers.", column: "e.response_headers", header: true},
+	{prefix: "request.body.", column: "b.request_body", body: true},
+	{prefix: "response.body.", column: "b.response_body", body: true},
+	{prefix: "metadata.", column: "e.metadata"},
+}
+
+// FieldNames returns the names of the columns, in order. Beside them a field can
+// be a place in a document: request.headers.NAME in any case,
+// response.headers.NAME, request.body.PATH, response.body.PATH, metadata.PATH.
+func FieldNames() []string {
+	names := make([]string, 0, len(fieldColumns))
+	for name := range fieldColumns {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// FieldPrefixes returns what the names of fields in documents begin with.
+func FieldPrefixes() []string {
+	prefixes := make([]string, len(fieldDocuments))
+	for i, d := range fieldDocuments {
+		prefixes[i] = d.prefix
+	}
+	return prefixes
+}
+
+// parseField finds what a name stands for. Nothing of the name gets into the
+// SQL: a path is bound.
+func parseField(name string) (field, error) {
+	if f, ok := fieldColumns[name]; ok {
+		f.name = name
+		return f, nil
+	}
+	if len(name) > maxFieldName || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return field{}, fmt.Errorf("%w: field: must be at most %d bytes of UTF-8", ErrQuestion, maxFieldName)
+	}
+	for _, d := range fieldDocuments {
+		path, ok := strings.CutPrefix(name, d.prefix)
+		if !ok || path == "" {
+			continue
+		}
+		if d.header {
+			return headerField(name, d.column, path), nil
+		}
+		return field{
+			name: name, body: d.body, args: []any{pointer(path)},
+			sql: "CASE WHEN json_valid(" + d.column + ") THEN json_extract_string(" + d.column + ", ?) END",
+		}, nil
+	}
+	return field{}, fmt.Errorf("%w: field: %q is none: use one of %s, or request.headers.NAME, response.headers.NAME, request.body.PATH, response.body.PATH, metadata.PATH",
+		ErrQuestion, name, strings.Join(FieldNames(), ", "))
+}
+
+// headerField reads the first value of a header, whose name may stand in any case.
+func headerField(name, column, header string) field {
+	// Nearly every sender writes it in one of three ways, which cost a third of a
+	// search through the names.
+	escaped := escapePointer(header)
+	canonical := escapePointer(textproto.CanonicalMIMEHeaderKey(header))
+	lower := escapePointer(strings.ToLower(header))
+	one := func(key string) string {
+		return "json_extract_string(" + column + ", " + key + " || '/0'), json_extract_string(" + column + ", " + key + ")"
+	}
+	found := "('/' || replace(replace(list_filter(json_keys(" + column + "), lambda k: lower(k) = ?)[1], '~', '~0'), '/', '~1'))"
+	f := field{name: name, sql: "CASE WHEN json_valid(" + column + ") THEN coalesce("}
+	for _, key := range []string{canonical, lower, escaped} {
+		if key = "/" + key; !slices.Contains(f.args, any(key)) {
+			f.sql += one("?") + ", "
+			f.args = append(f.args, key, key)
+		}
+	}
+	f.sql += one(found) + ") END"
+	f.args = append(f.args, strings.ToLower(header), strings.ToLower(header))
+	return f
+}
+
+// pointer is a dotted path as a JSON pointer (RFC 6901).
+func pointer(path string) string {
+	parts := strings.Split(path, ".")
+	for i := range parts {
+		parts[i] = escapePointer(parts[i])
+	}
+	return "/" + strings.Join(parts, "/")
+}
+
+func escapePointer(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
+}
+
+// text is the field as text, never null.
+func (f field) text() string {
+	if f.number {
+		return "coalesce((" + f.sql + ")::VARCHAR, '')"
+	}
+	return "coalesce(" + f.sql + ", '')"
+}
+
+// value is the field as a number, null where it is none.
+func (f field) value() string {
+	return "TRY_CAST(" + f.sql + " AS DOUBLE)"
+}
+
+// FieldFilter compares a field with values.
+type FieldFilter struct {
+	Field  string   `json:"field"`
+	Op     string   `json:"op"`
+	Values []string `json:"values,omitempty"`
+}
+
+// CheckFilters tells what is wrong with filters, wrapped in ErrQuestion.
+func CheckFilters(filters []FieldFilter) error {
+	_, _, err := conditionOf(filters)
+	return err
+}
+
+// textOps compare a text with one of several values; {x} is the field.
+var textOps = map[string]string{
+	"is":           "{x} = ?",
+	"is_not":       "{x} = ?",
+	"contains":     "contains(lower({x}), lower(?))",
+	"not_contains": "contains(lower({x}), lower(?))",
+	"starts_with":  "starts_with({x}, ?)",
+	"ends_with":    "ends_with({x}, ?)",
+}
+
+// numberOps compare with one number.
+var numberOps = map[string]string{"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+// FilterOps are the operators of filters. is, is_not, contains, not_contains,
+// starts_with and ends_with take one or more values, of which one must fit (none,
+// with a not); gt, gte, lt and lte take a number; exists and missing take none.
+var FilterOps = []string{"is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "gt", "gte", "lt", "lte", "exists", "missing"}
+
+// add puts the filter into c; body says that it looks into bodies.
+func (f FieldFilter) add(c *condition) (body bool, err error) {
+	x, err := parseField(f.Field)
+	if err != nil {
+		return false, err
+	}
+	wrong := func(expected string) error {
+		return fmt.Errorf("%w: filter on %s: %s: %s", ErrQuestion, x.name, f.Op, expected)
+	}
+	for _, v := range f.Values {
+		if len(v) > maxValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			return false, wrong(fmt.Sprintf("a value must be at most %d bytes of UTF-8", maxValue))
+		}
+	}
+	_, isText := textOps[f.Op]
+	switch {
+	case f.Op == "exists" || f.Op == "missing":
+		if len(f.Values) > 0 {
+			return false, wrong("takes no value")
+		}
+		c.and("("+x.text()+" <> '') = ?", append(slices.Clone(x.args), f.Op == "exists")...)
+	case numberOps[f.Op] != "":
+		n, err := oneNumber(f.Values)
+		if err != nil {
+			return false, wrong("takes one number")
+		}
+		c.and(x.value()+" "+numberOps[f.Op]+" ?::DOUBLE", append(slices.Clone(x.args), n)...)
+	case isText:
+		if len(f.Values) == 0 || len(f.Values) > maxValues {
+			return false, wrong(fmt.Sprintf("takes 1 to %d values", maxValues))
+		}
+		return x.body, f.addText(c, x)
+	default:
+		return false, fmt.Errorf("%w: filter on %s: operator: must be one of %s (got %q)", ErrQuestion, x.name, strings.Join(FilterOps, ", "), f.Op)
+	}
+	return x.body, nil
+}
+
+func (f FieldFilter) addText(c *condition, x field) error {
+	parts := make([]string, len(f.Values))
+	var args []any
+	expression, numeric := x.text(), x.number && (f.Op == "is" || f.Op == "is_not")
+	if numeric {
+		expression = "coalesce(" + x.value() + ", 'nan')"
+	}
+	for i, v := range f.Values {
+		parts[i] = strings.ReplaceAll(textOps[f.Op], "{x}", expression)
+		args = append(args, x.args...)
+		switch {
+		case numeric:
+			n, err := oneNumber([]string{v})
+			if err != nil {
+				return fmt.Errorf("%w: filter on %s: %s: takes numbers (got %q)", ErrQuestion, x.name, f.Op, v)
+			}
+			parts[i] += "::DOUBLE"
+			args = append(args, n)
+		case x.name == "verb":
+			args = append(args, strings.ToUpper(v))
+		default:
+			args = append(args, v)
+		}
+	}
+	sql := "(" + strings.Join(parts, " OR ") + ")"
+	if f.Op == "is_not" || f.Op == "not_contains" {
+		sql = "NOT " + sql
+	}
+	c.and(sql, args...)
+	return nil
+}
+
+func oneNumber(values []string) (float64, error) {
+	if len(values) != 1 {
+		return 0, strconv.ErrSyntax
+	}
+	n, err := strconv.ParseFloat(values[0], 64)
+	if err != nil || n-n != 0 { // infinite, or no number
+		return 0, strconv.ErrSyntax
+	}
+	return n, nil
+}
