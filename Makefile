@@ -8,6 +8,7 @@ LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PACKAGER := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 FUZZTIME ?= 10s
 SOAK     ?= 30m
+SOAK_RUNS ?= 1000
 CHECKS   ?= 5000
 
 # The packages with property tests, in each module.
@@ -86,8 +87,8 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	    done; done); done
 
 .PHONY: soak
-soak: build soak-gateway ## long seeded runs for SOAK (30m): the gateway at full speed; the platform killed under load; a bad link; every property with more seeds
-	go test -tags soak ./test -run TestSoak -timeout 0 -v -soak $(SOAK)
+soak: build soak-gateway ## long seeded runs: for SOAK (30m) the gateway at full speed, the platform killed under load, a bad link; SOAK_RUNS (1000) crashes; every property with more seeds
+	go test -tags soak ./test -run TestSoak -timeout 0 -v -soak $(SOAK) -crashes $(SOAK_RUNS)
 	go test ./test -run TestSlowConnections -v -slow-connections 10000
 	cd moesif && go test $(PROPERTIES_LIGHT) -timeout 0 -rapid.checks $(CHECKS)
 	go test $(PROPERTIES) -timeout 0 -rapid.checks $(CHECKS)

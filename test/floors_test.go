@@ -43,6 +43,7 @@ var floors = []struct {
 	{"gateway/pipe", []string{"moesif", "policy", "gateway/config", "gateway/auth", "gateway/backend"}},
 	{"gateway/audit", []string{"gateway/config"}},
 	{"gateway", []string{"moesif", "policy", "gateway"}},
+	{"platform/failpoint", nil},
 	{"platform/state", siblings(0)},
 	{"platform/access", siblings(1)},
 	{"platform/journal", siblings(2)},
@@ -70,7 +71,7 @@ var platformOrder = []string{"state", "access", "journal", "events", "customers"
 
 // siblings returns what the platform's i-th room may use.
 func siblings(i int) []string {
-	may := []string{"moesif/wire", "moesif/scan", "moesif/rule"}
+	may := []string{"moesif/wire", "moesif/scan", "moesif/rule", "platform/failpoint"}
 	for _, s := range platformOrder[:i] {
 		may = append(may, "platform/"+s)
 	}

@@ -38,7 +38,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "gatemeter")
-	args := []string{"build", "-o", binary}
+	args := []string{"build", "-tags", buildTags, "-o", binary}
 	if raceEnabled {
 		args = append(args, "-race")
 	}

@@ -10,7 +10,10 @@ import (
 	"time"
 )
 
-var soak = flag.Duration("soak", 30*time.Minute, "how long to go on")
+var (
+	soak    = flag.Duration("soak", 30*time.Minute, "how long to go on")
+	crashes = flag.Int("crashes", 100, "how many times the platform dies at random moments and at failpoints")
+)
 
 // Round after round of calls, while the platform is killed or stopped and comes
 // back at times the seed decides: nothing that was answered is ever missing or
@@ -53,4 +56,20 @@ func TestSoakOnABadLink(t *testing.T) {
 	for end, n := time.Now().Add(*soak), *seed; time.Now().Before(end); n++ {
 		t.Run(fmt.Sprintf("seed %d", n), func(t *testing.T) { throughChaos(t, n, 100000) })
 	}
+}
+
+// moments are the failpoints of our own code.
+var moments = []string{
+	"journal.gathered", "journal.committed", "load.read", "load.seen", "load.weighed", "events.appended", "events.moved", "events.rolled", "events.committed",
+	"load.stored", "load.trimming", "load.trimmed", "collect.read", "collect.appended", "state.written",
+}
+
+// Crash after crash: at random moments, at every failpoint, with a torn last write,
+// after the disk was full for a while.
+func TestSoakCrashes(t *testing.T) {
+	ends := []string{"kill", "kill", "kill", "torn", "torn", "full", "full"}
+	for _, m := range moments {
+		ends = append(ends, "failpoint "+m)
+	}
+	crashRuns(t, *seed, *crashes, ends)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/google/uuid"
 )
@@ -120,9 +121,11 @@ func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, ite
 		batch.Hash = sha256.Sum256(r.body)
 	}
 	batch.Rejected = no.counts
+	failpoint.Hit("collect.read")
 	if _, err := c.Journal.Append(ctx, batch); err != nil {
 		return answer{}, fmt.Errorf("journal: %w", err)
 	}
+	failpoint.Hit("collect.appended")
 	return no, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 )
 
 // Block is what one sequence number brings into the store.
@@ -73,16 +74,19 @@ func (s *Store) load(ctx context.Context, blocks []Block) (err error) {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("events.appended")
 	last := &blocks[len(blocks)-1]
 	if _, err := tx.ExecContext(ctx, statement("move_position"), last.Seq); err != nil {
 		return err
 	}
+	failpoint.Hit("events.moved")
 	behind := s.tail
 	behind.add(blocks)
 	if behind.due(last.ReceivedAt) {
 		if err := roll(ctx, tx, last.Seq); err != nil {
 			return err
 		}
+		failpoint.Hit("events.rolled")
 		if err := s.compact(ctx, tx, last.ReceivedAt); err != nil {
 			return err
 		}
@@ -91,6 +95,7 @@ func (s *Store) load(ctx context.Context, blocks []Block) (err error) {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
+	failpoint.Hit("events.committed")
 	s.tail = behind
 	return nil
 }

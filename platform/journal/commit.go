@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 )
 
 const (
@@ -76,10 +77,12 @@ func (o *opening) commitGroup(group []*pending) {
 	if len(group) == 0 {
 		return
 	}
+	failpoint.Hit("journal.gathered")
 	if err := o.write(group); err != nil {
 		o.fail(err) // answers everyone who waits, now and later
 		return
 	}
+	failpoint.Hit("journal.committed")
 	o.j.tail.move(o.commits.last)
 	for _, p := range group {
 		close(p.done)

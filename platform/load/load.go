@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/platform/events"
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 	"github.com/gatemeter/gatemeter/platform/journal"
 )
 
@@ -120,6 +121,9 @@ func (l *Loader) Run(ctx context.Context) error {
 	trim := time.NewTicker(trimEvery)
 	defer trim.Stop()
 	backOff := minBackOff
+	if err := l.trim(ctx); err != nil { // what was loaded before a crash
+		l.log.Warn("what is loaded could not be trimmed from the journal", "error", err)
+	}
 	for {
 		err := l.wait(ctx)
 		switch {
@@ -202,11 +206,13 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	if next.err != nil || len(next.blocks) == 0 {
 		return false, next.err
 	}
+	failpoint.Hit("load.seen")
 	if l.weights != nil {
 		if err := l.weights.Correct(ctx, l.position, next.blocks); err != nil {
 			return false, err
 		}
 	}
+	failpoint.Hit("load.weighed")
 	last := next.blocks[len(next.blocks)-1].Seq
 	// While the store works on this piece, the one behind it is made ready.
 	ready := make(chan *piece, 1)
@@ -222,6 +228,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, errors.Join(err, l.recover(ctx))
 	}
+	failpoint.Hit("load.stored")
 	l.position = last
 	if ahead != nil && ahead.err == nil {
 		l.ahead = ahead
@@ -250,6 +257,7 @@ func (l *Loader) prepare(ctx context.Context, after uint64) *piece {
 	if err != nil || len(blocks) == 0 {
 		return &piece{err: err}
 	}
+	failpoint.Hit("load.read")
 	p := &piece{blocks: l.decode(blocks)}
 	for app, seen := range whoWasSeen(p.blocks) {
 		if err := l.seen.Seen(ctx, app, seen); err != nil {
@@ -283,9 +291,11 @@ func (l *Loader) trim(ctx context.Context) error {
 	}
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
+	failpoint.Hit("load.trimming")
 	if err := l.journal.Trim(ctx, l.position); err != nil {
 		return err
 	}
+	failpoint.Hit("load.trimmed")
 	l.trimmed = l.position
 	return nil
 }
