@@ -165,7 +165,7 @@ func (f *filler) fill(s *schema, depth int) any {
 	if s.Ref != "" {
 		return f.fill(f.schemas[s.Ref[strings.LastIndex(s.Ref, "/")+1:]], depth+1)
 	}
-	if more := append(s.OneOf, s.AnyOf...); len(more) > 0 {
+	if more := slices.Concat(s.OneOf, s.AnyOf); len(more) > 0 {
 		return f.fill(more[0], depth+1)
 	}
 	kind, _ := s.Type.(string)

@@ -317,3 +317,54 @@ func TestTheManagementAPIIsClosedToStrangers(t *testing.T) {
 		t.Error("there is no end of queries")
 	}
 }
+
+// An API token does what its scopes say, until it ends; what it changes is told.
+func TestScriptsDoWhatTheScopesOfTheirTokenSay(t *testing.T) {
+	s := start(t, t.TempDir())
+	token := func(life time.Duration, scopes string) string {
+		a := s.do("POST", "/api/v1/tokens", fmt.Sprintf(`{"name":"nightly","scopes":[%s],"expires_at":%q}`, scopes, time.Now().Add(life).UTC().Format(time.RFC3339Nano)),
+			"Authorization", "Bearer "+adminToken, "Content-Type", "application/json")
+		var made struct{ Secret string }
+		if err := json.Unmarshal(a.body, &made); err != nil || made.Secret == "" {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return made.Secret
+	}
+	const rule = `{"name":"by a script","state":1,"block":true,"type":"user"}`
+	for scopes, want := range map[string]map[string]int{
+		`"rules:read"`:                      {"GET /v1/~/governance/rules": 200, "POST /v1/~/governance/rules": 403, "POST /v1/search/~/search/events": 403, "GET /v1/search/~/users/x": 403, "GET /v1/~/apps": 403},
+		`"rules:write","apps:read"`:         {"GET /v1/~/governance/rules": 403, "POST /v1/~/governance/rules": 201, "GET /v1/~/apps": 200, "POST /v1/~/cohorts": 403},
+		`"events:read","customers:read"`:    {"POST /v1/search/~/search/events": 201, "GET /v1/search/~/users/x": 404, "DELETE /v1/search/~/users/x": 403, "POST /v1/search/~/users": 403, "GET /v1/~/cohorts": 200},
+		`"customers:write","cohorts:write"`: {"DELETE /v1/search/~/users/x": 404, "POST /v1/~/cohorts": 400, "POST /v1/~/governance/rules": 403},
+	} {
+		bearer := "Bearer " + token(time.Hour, scopes)
+		for operation, status := range want {
+			method, path, _ := strings.Cut(operation, " ")
+			body := "{}"
+			if strings.HasSuffix(path, "rules") {
+				body = rule
+			}
+			if a := s.do(method, path, body, "Authorization", bearer); a.status != status {
+				t.Errorf("%s with %s: %d %s, want %d", operation, scopes, a.status, a.body, status)
+			}
+		}
+	}
+	if list := s.script(200, "GET", "/v1/~/governance/rules", ""); at(t, list, 0, "state") != 1.0 {
+		t.Errorf("a rule in shadow is %v", list)
+	}
+	for _, path := range []string{"/api/v1/audit", "/api/v1/rules/history"} {
+		a := s.do("GET", path, "", "Authorization", "Bearer "+adminToken)
+		if a.status != 200 || !strings.Contains(string(a.body), "nightly") {
+			t.Errorf("%s does not tell who made a rule: %s", path, a.body)
+		}
+	}
+	ending := "Bearer " + token(2*time.Second, `"rules:read"`)
+	if a := s.do("GET", "/v1/~/governance/rules", "", "Authorization", ending); a.status != 200 {
+		t.Errorf("before its end a token gets %d %s", a.status, a.body)
+	}
+	for _, path := range []string{"/v1/~/governance/rules", "/api/v1/rules"} {
+		eventually(t, "the token to end", func() bool {
+			return s.do("GET", path, "", "Authorization", ending).status == http.StatusUnauthorized
+		})
+	}
+}

@@ -9,8 +9,12 @@ import (
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
-// maxOffset bounds how far a search can skip; farther one goes with After.
-const maxOffset = 10_000
+const (
+	// maxOffset bounds how far a search can skip; farther one goes with After.
+	maxOffset = 10_000
+	// maxBodies bounds the bodies of one search's hits, in bytes.
+	maxBodies = 64 << 20
+)
 
 // Search is a question for events themselves and for aggregates of them.
 type Search struct {
@@ -214,6 +218,20 @@ func addBodiesOfAny(ctx context.Context, tx *sql.Tx, app string, list []wire.Eve
 	for i := range list {
 		args = append(args, list[i].TransactionID)
 	}
-	return query(ctx, tx, build("bodies", map[string]string{"ids": marksFor(len(list))}, condition{}, args, nil),
-		func(rows *sql.Rows) error { return scanBodies(rows, byID) })
+	return query(ctx, tx, build("bodies", map[string]string{"ids": marksFor(len(list))}, condition{}, args, nil), func(rows *sql.Rows) error {
+		if err := scanBodies(rows, byID); err != nil {
+			return err
+		}
+		read := 0
+		for i := range list {
+			read += len(list[i].Request.Body)
+			if list[i].Response != nil {
+				read += len(list[i].Response.Body)
+			}
+		}
+		if read > maxBodies {
+			return fmt.Errorf("%w: size: the bodies of these hits have more than %d MiB: ask for fewer hits, or with _source false", ErrQuestion, maxBodies>>20)
+		}
+		return nil
+	})
 }

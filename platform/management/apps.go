@@ -17,20 +17,11 @@ type appDocument struct {
 }
 
 func (a *API) addApps() {
-	// Not by handle: it is asked to learn what app_id can be.
-	a.mux.HandleFunc("GET /v1/~/apps", func(w http.ResponseWriter, r *http.Request) {
-		_, err := a.who(r, access.ReadApps)
-		if err == nil {
-			err = a.quota.take(r.Header.Get("Authorization"))
-		}
-		if err != nil {
-			a.refuse(w, r, err)
-			return
-		}
+	a.handleAny("GET /v1/~/apps", access.ReadApps, func(c call) error {
 		list := []appDocument{}
 		for _, app := range a.Gate.Applications() {
 			list = append(list, appDocument{ID: app.ID, AppID: appID(app), OrgID: orgID, Name: app.Name, CreatedAt: app.CreatedAt})
 		}
-		write(w, http.StatusOK, "application/json", list)
+		return c.answer(http.StatusOK, list)
 	})
 }

@@ -75,43 +75,65 @@ func New(o Options) *API {
 type call struct {
 	*http.Request
 	w   http.ResponseWriter
+	who access.Principal
 	app access.Application
 }
 
-// handle adds an operation. right is what the caller needs. A change is written
-// into the audit log.
+// handle adds an operation, which needs a right, about one application.
 func (a *API) handle(pattern string, right access.Right, answer func(c call) error) {
-	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
-		defer cancel()
-		who, err := a.who(r, right)
-		if err != nil {
-			a.refuse(w, r, err)
-			return
+	a.handleAny(pattern, right, func(c call) (err error) {
+		if c.app, err = a.application(c.URL.Query().Get("app_id")); err != nil {
+			return err
 		}
-		if err := a.quota.take(r.Header.Get("Authorization")); err != nil {
-			a.refuse(w, r, err)
-			return
+		if right.OnlyReads() {
+			return answer(c)
 		}
-		app, err := a.application(r.URL.Query().Get("app_id"))
-		if err != nil {
-			a.refuse(w, r, err)
-			return
-		}
-		finish := func() error { return nil }
-		if !right.OnlyReads() {
-			ctx, finish = a.Gate.Audited(ctx, who, access.Entry{
-				Address: r.RemoteAddr, Operation: "management " + pattern, Target: r.URL.Path, App: app.ID,
-			})
-		}
-		if err := answer(call{r.WithContext(ctx), w, app}); err != nil {
-			a.refuse(w, r.WithContext(ctx), err)
-			return
+		ctx, finish := a.Gate.Audited(rules.By(c.Context(), nameOf(c.who)), c.who, access.Entry{
+			Address: c.RemoteAddr, Operation: "management " + pattern, Target: c.URL.Path, App: c.app.ID,
+		})
+		c.Request = c.WithContext(ctx)
+		if err := answer(c); err != nil {
+			return err
 		}
 		if err := finish(); err != nil {
 			a.Logger.Error("a change has no entry in the audit log", "operation", pattern, "error", err)
 		}
+		return nil
 	})
+}
+
+// handleAny is handle for what is about no application.
+func (a *API) handleAny(pattern string, right access.Right, answer func(c call) error) {
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+		defer cancel()
+		r = r.WithContext(ctx)
+		who, err := a.caller(r)
+		switch {
+		case err != nil:
+		case !who.May(right):
+			err = refusal(http.StatusForbidden, "this needs a token with the scope "+string(right))
+		default:
+			err = a.quota.take(r.Header.Get("Authorization"))
+		}
+		if err == nil {
+			err = answer(call{Request: r, w: w, who: who})
+		}
+		if err != nil {
+			a.refuse(w, r, err)
+		}
+	})
+}
+
+// nameOf is how the history of rules calls somebody.
+func nameOf(p access.Principal) string {
+	switch {
+	case p.Admin:
+		return "administrator's token"
+	case p.TokenName != "":
+		return "token " + strconv.Quote(p.TokenName)
+	}
+	return p.Email
 }
 
 // ServeHTTP answers one request.
@@ -124,7 +146,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, pattern := a.mux.Handler(r); pattern == "" {
 		// A stranger is not told which paths there are.
-		if _, err := a.who(r, ""); err != nil {
+		if _, err := a.caller(r); err != nil {
 			a.refuse(w, r, err)
 			return
 		}
@@ -152,24 +174,19 @@ func (u *unfound) problem(r *http.Request) *problem {
 	return refusal(http.StatusNotFound, "the Management API of this platform has no "+r.URL.Path)
 }
 
-// who returns the caller, who must have the right; "" is none in particular. Cookies do
-// not count here: no other site's page can act in somebody's name.
-func (a *API) who(r *http.Request, right access.Right) (access.Principal, error) {
+// caller returns who asks. Cookies do not count here: no other site's page can act
+// in somebody's name.
+func (a *API) caller(r *http.Request) (access.Principal, error) {
 	authorization := r.Header.Get("Authorization")
 	scheme, _, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return access.Principal{}, refusal(http.StatusUnauthorized, "send Authorization: Bearer with an API token")
+		return access.Principal{}, refusal(http.StatusUnauthorized, "send Authorization: Bearer with an API token, or the administrator's token")
 	}
 	p, err := a.Gate.Identify(r.Context(), authorization, r.RemoteAddr)
-	switch {
-	case err != nil:
-		return p, err
-	case !p.SignedIn():
-		return p, access.ErrRefused
-	case right != "" && !p.May(right):
-		return p, refusal(http.StatusForbidden, "this token may not: it needs the scope "+string(right))
+	if err == nil && !p.SignedIn() {
+		err = access.ErrRefused
 	}
-	return p, nil
+	return p, err
 }
 
 // application finds the one that app_id names: "" and "~" are the only one, 1:2 is
@@ -288,7 +305,7 @@ func (c call) body() ([]byte, error) {
 	if e := c.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, refusal(http.StatusUnsupportedMediaType, "Content-Encoding: must be identity (got "+strconv.Quote(e)+")")
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.Request.Body, maxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
 		return nil, refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -12,12 +13,9 @@ import (
 	"github.com/gatemeter/gatemeter/platform/rules"
 )
 
-// A rule's state in Moesif's documents. 2 is what an active rule was seen with; the
-// others are not documented (Moesif wire, 4.8).
-const (
-	stateOff = 0
-	stateOn  = 2
-)
+// states are a rule's states by the numbers of Moesif's documents. 2 is what an
+// active rule was seen with; the others are not documented (Moesif wire, 4.8).
+var states = []rules.State{rules.Off, rules.Shadow, rules.On}
 
 // ruleDocument is Moesif's document of a governance rule.
 type ruleDocument struct {
@@ -65,10 +63,7 @@ type ruleExtra struct {
 // documentOf returns a rule as Moesif shows it.
 func documentOf(app access.Application, u rules.Rule, x ruleExtra) ruleDocument {
 	w := u.Wire
-	state := stateOff
-	if inForce(u) {
-		state = stateOn
-	}
+	state := slices.Index(states, u.State)
 	d := ruleDocument{
 		ID: w.ID, CreatedAt: w.CreatedAt, OrgID: orgID, AppID: appID(app), Name: w.Name, State: &state, Block: &w.Block, Type: w.Type,
 		AppliedTo: w.AppliedTo, AppliedToUnidentified: w.AppliedToUnidentified, Variables: w.Variables, RegexConfig: w.RegexConfig,
@@ -80,18 +75,6 @@ func documentOf(app access.Application, u rules.Rule, x ruleExtra) ruleDocument 
 		d.Customers = nil // they are the cohort's members
 	}
 	return d
-}
-
-// inForce and setInForce are the only places that know how a rule is switched.
-func inForce(u rules.Rule) bool { return u.State == rules.On }
-
-func setInForce(u *rules.Rule, on bool) {
-	switch {
-	case on:
-		u.State = rules.On
-	case u.State == rules.On:
-		u.State = rules.Off
-	}
 }
 
 // readRule reads what a script sends. before is the rule that it changes, nil for a
@@ -151,9 +134,9 @@ func strictly(text []byte, into any) error {
 func (d ruleDocument) rule() (rules.Rule, ruleExtra, error) {
 	switch {
 	case d.State == nil:
-		return rules.Rule{}, ruleExtra{}, bad("state", "is missing: %d is in force, 0 and 1 are not", stateOn)
-	case *d.State < 0 || *d.State > stateOn:
-		return rules.Rule{}, ruleExtra{}, bad("state", "must be 0, 1 or %d (is %d): only %d is in force", stateOn, *d.State, stateOn)
+		return rules.Rule{}, ruleExtra{}, bad("state", "is missing: 0 is off, 1 shadow, 2 on")
+	case *d.State < 0 || *d.State >= len(states):
+		return rules.Rule{}, ruleExtra{}, bad("state", "must be 0, 1 or 2: off, shadow, on (is %d)", *d.State)
 	case d.Block == nil:
 		return rules.Rule{}, ruleExtra{}, bad("block", "is missing: say whether calls are blocked")
 	case len(d.Cohorts) > 1:
@@ -166,6 +149,7 @@ func (d ruleDocument) rule() (rules.Rule, ruleExtra, error) {
 		return rules.Rule{}, ruleExtra{}, bad("body", "model or response.original_encoded_body is too long")
 	}
 	u := rules.Rule{
+		State: states[*d.State],
 		Wire: wire.Rule{
 			Name: d.Name, Type: d.Type, Block: *d.Block, AppliedTo: d.AppliedTo, AppliedToUnidentified: d.AppliedToUnidentified,
 			Variables: d.Variables, RegexConfig: d.RegexConfig,
@@ -176,6 +160,5 @@ func (d ruleDocument) rule() (rules.Rule, ruleExtra, error) {
 	if len(d.Cohorts) == 1 {
 		u.Cohort = d.Cohorts[0].ID
 	}
-	setInForce(&u, *d.State == stateOn)
 	return u, ruleExtra{d.Priority, d.Model, d.Response.OriginalEncodedBody}, nil
 }
