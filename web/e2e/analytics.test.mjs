@@ -3,12 +3,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
+import { env } from "node:process";
 import { after, before, test } from "node:test";
 import { startBrowser, startDemo } from "./demo.mjs";
 
 // With SCREENSHOTS=folder every page is also kept as pictures, at three widths
 // and in both schemes.
-const shots = process.env.SCREENSHOTS;
+const shots = env.SCREENSHOTS;
 
 let demo, browser, page;
 const complaints = [];

@@ -65,6 +65,9 @@ export default function AnalyticsPage({ app, kind }: { app: App; kind: Kind }) {
         ) : (
           !answer.isError && <p className={css.nothing} role="status">Loading…</p>
         )}
+        {answer.data?.analysis?.next && (question.limit ?? 20) < 1000 && (
+          <div className={css.more}><Button size="xs" variant="default" loading={answer.isPlaceholderData} onClick={() => change({ limit: Math.min(1000, 2 * (question.limit || 20)) })}>Show more</Button></div>
+        )}
         {answer.data?.analysis && <p className={css.source}>{answer.data.analysis.rollups ? "From rollups; percentiles within 2%." : "From single calls."}</p>}
       </section>
       {saving && <SaveDialog app={app.id} question={whole(asked)} kept={kept} onClose={() => setSaving(false)} onSaved={(id) => replace(withQuery(at, { chart: id }))} />}
