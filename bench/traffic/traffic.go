@@ -5,7 +5,6 @@
 package traffic
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -89,9 +88,10 @@ func (t *Traffic) Event(at time.Time) wire.Event {
 	r := t.rng
 	op := t.operation()
 	company, user := t.customer()
-	id := ID(r, at)
+	var id [36]byte
+	putID(id[:], r, at)
 	e := wire.Event{
-		TransactionID: id, Direction: "Incoming", Weight: 1,
+		TransactionID: string(id[:]), Direction: "Incoming", Weight: 1,
 		UserID:    fmt.Sprintf("usr_%03d_%04d", company, user),
 		CompanyID: fmt.Sprintf("com_%03d", company),
 		Request: wire.Request{
@@ -187,12 +187,4 @@ func (t *Traffic) answer(op *operation, status int, at time.Time) []byte {
 	b = fmt.Appendf(b, `],"page":{"number":1,"size":20,"total":%d}}`, r.IntN(5000))
 	t.buf = b
 	return append([]byte(nil), b...)
-}
-
-// ID is a UUIDv7 of that time (RFC 9562, 5.7).
-func ID(r *rand.Rand, at time.Time) string {
-	var id [16]byte
-	binary.BigEndian.PutUint64(id[:], uint64(at.UnixMilli())<<16|0x7000|uint64(r.IntN(1<<12))) // #nosec G115 -- after 1970
-	binary.BigEndian.PutUint64(id[8:], r.Uint64()&^(3<<62)|1<<63)
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }

@@ -2,10 +2,12 @@ package traffic
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/google/uuid"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -43,6 +45,38 @@ func TestAnEventIsOfTheSizeThatIsPromised(t *testing.T) {
 	}
 	if eachPacked < 190 || eachPacked > 280 {
 		t.Errorf("an event has %d bytes when compressed", eachPacked)
+	}
+}
+
+func TestAPoolGivesNewEvents(t *testing.T) {
+	p := NewPool(1, 50)
+	r := rand.New(rand.NewPCG(1, 1))
+	ids := map[string]bool{}
+	at := time.Date(2026, 11, 22, 12, 34, 56, 789_000, time.UTC)
+	for range 500 {
+		document := p.Append(nil, r, at)
+		e, err := wire.DecodeEvent(document)
+		if err != nil {
+			t.Fatalf("%v: %s", err, document)
+		}
+		id, err := uuid.Parse(e.TransactionID)
+		if err != nil || id.Version() != 7 || !e.Request.Time.Equal(at) || e.Response.Time.Before(at) || e.Response.Time.After(at.Add(time.Hour)) {
+			t.Fatalf("%v: %s", err, document)
+		}
+		ids[e.TransactionID] = true
+	}
+	if len(ids) != 500 {
+		t.Errorf("%d ids of 500 events", len(ids))
+	}
+}
+
+func BenchmarkPool(b *testing.B) {
+	p := NewPool(1, 1000)
+	r := rand.New(rand.NewPCG(1, 1))
+	at := time.Date(2026, 11, 22, 12, 34, 56, 789_000, time.UTC)
+	var buf []byte
+	for b.Loop() {
+		buf = p.Append(buf[:0], r, at)
 	}
 }
 

@@ -3,7 +3,7 @@ package events
 import "math"
 
 // Durations in a rollup are counted in buckets, which add up; see the macro
-// duration_letter of migration 2. Its constants are here a second time.
+// duration_bucket of migration 2. Its constants are here a second time.
 const (
 	firstLetter = 0x100
 	// A letter takes two bytes in UTF-8: there are more of them than buckets, of

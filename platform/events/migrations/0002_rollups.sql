@@ -3,15 +3,15 @@
 ALTER TABLE events ADD COLUMN seq BIGINT DEFAULT 0;
 ALTER TABLE position ADD COLUMN rolled BIGINT DEFAULT -1; -- -1: nothing yet
 
--- How long a call took, as a letter: U+0100 and the number of the bucket. Bucket
--- 0 ends at 1 µs, and each further one 2.04/1.96 further than the one before it,
--- so that every duration of a bucket is within 2 % of its middle.
-CREATE MACRO duration_letter(us) AS
-    chr(256 + CASE WHEN us <= 1 THEN 0 ELSE ceil(ln(us) / ln(1.02 / 0.98))::INTEGER END);
+-- How long a call took, as a bucket: 0 ends at 1 µs, and each further one 1.02/0.98
+-- further than the one before it, so that every duration of a bucket is within
+-- 2 % of its middle.
+CREATE MACRO duration_bucket(us) AS
+    CASE WHEN us <= 1 THEN 0 ELSE ceil(ln(us) / ln(1.02 / 0.98)) END::SMALLINT;
 
 -- Rollups add up: each row is a part of what happened within a minute, an hour
--- or a day of UTC. durations has a letter for each bucket, with the number of
--- events behind it unless that is 1; texts are added up by joining them.
+-- or a day of UTC. durations has a letter for each bucket, U+0100 and its number,
+-- with the number of events behind it unless that is 1; texts are added up by joining them.
 CREATE TABLE traffic_minute (
     app            VARCHAR   NOT NULL,
     time           TIMESTAMP NOT NULL, -- begin
