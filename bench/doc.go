@@ -4,6 +4,8 @@
 //	go run ./bench [flags] [scenario…]
 //
 // Scenarios are cost, latency, memory, queue, blocked and endpoints; all of them by default.
+// Scenario platform, which runs only when it is named, fills a platform with
+// events and asks it questions; it uses both cores for everything.
 // Each contender is a process of its own. The gateway, or the reverse proxy it is
 // compared with, has one core to itself; upstream, collector and load share
 // another. Contenders run in turn, round by round, so that the machine's moods

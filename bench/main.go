@@ -38,6 +38,7 @@ type bench struct {
 	memoryLength                      time.Duration
 	rate                              int // requests per second of the latency scenario
 	events                            int // of the queue scenario
+	store                             store
 }
 
 // plan is how often and how long every contender of a scenario runs.
@@ -48,17 +49,19 @@ type plan struct {
 
 // scenario answers one question of the table.
 type scenario struct {
-	name string
-	run  func(*bench, context.Context) ([]row, error)
+	name  string
+	run   func(*bench, context.Context) ([]row, error)
+	alone bool // runs only when it is asked for
 }
 
 var scenarios = []scenario{
-	{"cost", (*bench).runCost},
-	{"latency", (*bench).runLatency},
-	{"memory", (*bench).runMemory},
-	{"queue", (*bench).runQueue},
-	{"blocked", (*bench).runBlocked},
-	{"endpoints", (*bench).runEndpoints},
+	{name: "cost", run: (*bench).runCost},
+	{name: "latency", run: (*bench).runLatency},
+	{name: "memory", run: (*bench).runMemory},
+	{name: "queue", run: (*bench).runQueue},
+	{name: "blocked", run: (*bench).runBlocked},
+	{name: "endpoints", run: (*bench).runEndpoints},
+	{name: "platform", run: (*bench).runPlatform, alone: true},
 }
 
 func run(ctx context.Context, args []string) error {
@@ -79,6 +82,11 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&b.rate, "latency.rate", 3000, "requests per second of scenario latency, and of the second half of cost")
 	flags.DurationVar(&b.memoryLength, "memory.length", 20*time.Second, "length of scenario memory, twice")
 	flags.IntVar(&b.events, "queue.events", 1_000_000, "events of scenario queue")
+	flags.IntVar(&b.store.rate, "platform.rate", 30_000, "events per second that scenario platform sends while it measures")
+	flags.DurationVar(&b.store.length, "platform.length", 5*time.Minute, "how long scenario platform measures ingest")
+	flags.IntVar(&b.store.events, "platform.events", 10_000_000, "events that scenario platform asks questions about")
+	flags.IntVar(&b.store.asks, "platform.asks", 20, "how often scenario platform asks each question")
+	flags.StringVar(&b.store.dir, "platform.data", "", "data `directory` of scenario platform, which is kept and used again; without it a temporary one")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: go run ./bench [flags] [%s]\n", strings.Join(names(), "|"))
 		flags.PrintDefaults()
@@ -109,7 +117,11 @@ func names() []string {
 // when a later one fails.
 func (b *bench) run(ctx context.Context, asked []string) error {
 	if len(asked) == 0 {
-		asked = names()
+		for _, s := range scenarios {
+			if !s.alone {
+				asked = append(asked, s.name)
+			}
+		}
 	}
 	if unknown := slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return slices.Contains(names(), s) }); len(unknown) > 0 {
 		return fmt.Errorf("no scenario %q: use one of %s", unknown[0], strings.Join(names(), ", "))
@@ -155,6 +167,7 @@ func (b *bench) check() (err error) {
 		"endpoints.rounds": int64(b.endpoints.rounds), "endpoints.length": int64(b.endpoints.length),
 		"cost.length": int64(b.cost.length), "latency.length": int64(b.latency.length), "blocked.length": int64(b.blocked.length),
 		"memory.length": int64(b.memoryLength),
+		"platform.rate": int64(b.store.rate), "platform.length": int64(b.store.length), "platform.events": int64(b.store.events), "platform.asks": int64(b.store.asks),
 	}
 	for _, name := range slices.Sorted(maps.Keys(positive)) {
 		if positive[name] <= 0 {

@@ -22,6 +22,15 @@ func atMost(what string, value, bound float64, format, detail string) row {
 	return r
 }
 
+// atLeast is a row whose value must not be less than a bound.
+func atLeast(what string, value, bound float64, format, detail string) row {
+	r := row{what, "≥ " + fmt.Sprintf(format, bound), fmt.Sprintf(format+" (%s)", value, detail), "ok"}
+	if value < bound {
+		r.verdict = "under"
+	}
+	return r
+}
+
 // known is a row without a promise.
 func known(what, measured string) row { return row{what: what, measured: measured} }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
@@ -29,10 +30,22 @@ type Books interface {
 	Books(ctx context.Context) ([]load.Balance, error)
 }
 
+// Events answers questions about what is stored. Their errors wrap
+// events.ErrQuestion or events.ErrNotFound when the caller can mend them.
+type Events interface {
+	List(ctx context.Context, f events.Filter, p events.Page) (list []wire.Event, next string, err error)
+	Get(ctx context.Context, app, transactionID string) (wire.Event, error)
+	Series(ctx context.Context, f events.Filter, by string, interval time.Duration, groups int) (events.Series, error)
+	Top(ctx context.Context, f events.Filter, by string, limit int) (events.Table, error)
+	Customers(ctx context.Context, f events.Filter, by string) ([]events.Customer, error)
+}
+
+var _ Events = (*events.Store)(nil)
+
 // Options are the parts an API stands on; all are required.
 type Options struct {
 	Gate      *access.Gate
-	Events    *events.Store
+	Events    Events
 	Customers *customers.Store
 	Rules     *rules.Rules
 	Books     Books

@@ -50,6 +50,9 @@ type condition struct {
 }
 
 func (c *condition) and(sql string, args ...any) {
+	if sql == "" {
+		return
+	}
 	if c.sql != "" {
 		c.sql += " AND "
 	}

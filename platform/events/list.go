@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/google/uuid"
 )
 
 const (
@@ -22,24 +23,38 @@ const (
 // transaction ids, so that paging neither misses nor repeats one. Pages longer
 // than 1000 are cut to that.
 func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event, next string, err error) {
-	c, err := f.condition()
+	if _, err := f.condition(); err != nil {
+		return nil, "", err
+	}
+	behind, end, err := p.behind()
 	if err != nil {
 		return nil, "", err
 	}
-	if err := p.condition(&c); err != nil {
-		return nil, "", err
+	if end.IsZero() || !f.To.IsZero() && f.To.Before(end) {
+		end = f.To
 	}
 	limit := p.Limit
 	if limit == 0 {
 		limit = defaultPage
 	}
 	limit = min(limit, maxPage)
-	q := build("list", map[string]string{"columns": wireColumns}, c, nil, []any{limit + 1})
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		err := query(ctx, tx, q, func(rows *sql.Rows) error {
-			e, err := scanEvent(rows)
-			events = append(events, e)
+		rolled, err := readRolled(ctx, tx)
+		if err != nil {
 			return err
+		}
+		err = f.windows(ctx, tx, end, limit+1, func(w window) (int, error) {
+			c, err := w.in(f).condition()
+			if err != nil {
+				return 0, err
+			}
+			c.and(behind.sql, behind.args...)
+			if w.tail {
+				c.and("seq > ?", rolled)
+			}
+			more, err := list(ctx, tx, c, limit+1-len(events))
+			events = append(events, more...)
+			return limit + 1 - len(events), err
 		})
 		if err != nil {
 			return err
@@ -59,23 +74,36 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 	return events, next, nil
 }
 
+// list returns the newest rows that satisfy c, without bodies.
+func list(ctx context.Context, tx *sql.Tx, c condition, limit int) (events []wire.Event, err error) {
+	q := build("list", map[string]string{"columns": wireColumns}, c, nil, []any{limit})
+	err = query(ctx, tx, q, func(rows *sql.Rows) error {
+		e, err := scanEvent(rows)
+		events = append(events, e)
+		return err
+	})
+	return events, err
+}
+
 // Get returns one event with its bodies, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, app, transactionID string) (wire.Event, error) {
-	c, err := Filter{App: app}.condition()
-	if err != nil {
+	if _, err := (Filter{App: app}).condition(); err != nil {
 		return wire.Event{}, err
 	}
-	c.and("transaction_id = ?", transactionID)
-	q := build("list", map[string]string{"columns": wireColumns}, c, nil, []any{1})
 	var events []wire.Event
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		err := query(ctx, tx, q, func(rows *sql.Rows) error {
-			e, err := scanEvent(rows)
-			events = append(events, e)
-			return err
-		})
-		if err != nil {
-			return err
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		for _, w := range likely(transactionID) {
+			c, err := w.in(Filter{App: app}).condition()
+			if err != nil {
+				return err
+			}
+			c.and("transaction_id = ?", transactionID)
+			if events, err = list(ctx, tx, c, 1); err != nil {
+				return err
+			}
+			if len(events) > 0 {
+				break
+			}
 		}
 		return addBodies(ctx, tx, app, events)
 	})
@@ -86,6 +114,17 @@ func (s *Store) Get(ctx context.Context, app, transactionID string) (wire.Event,
 		return wire.Event{}, fmt.Errorf("%w: transaction_id %q", ErrNotFound, transactionID)
 	}
 	return events[0], nil
+}
+
+// likely says when an event may have happened: about when its id was made, if
+// the id tells (RFC 9562, 5.7), or else at any time.
+func likely(transactionID string) []window {
+	id, err := uuid.Parse(transactionID)
+	if err != nil || id.Version() != 7 {
+		return []window{{}}
+	}
+	at := time.Unix(id.Time().UnixTime()).UTC()
+	return []window{{begin: at.Add(-maxAhead), end: at.Add(maxAhead)}, {}}
 }
 
 // addBodies reads the bodies of events, which are newest first.
@@ -111,21 +150,23 @@ func cursorAt(e *wire.Event) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(at))
 }
 
-func (p Page) condition(c *condition) error {
+// behind is what is behind the cursor, and not later than end. Both are empty on
+// the first page.
+func (p Page) behind() (c condition, end time.Time, err error) {
 	if p.Limit < 0 {
-		return fmt.Errorf("%w: limit: must not be negative (got %d)", ErrQuestion, p.Limit)
+		return c, end, fmt.Errorf("%w: limit: must not be negative (got %d)", ErrQuestion, p.Limit)
 	}
 	if p.Cursor == "" {
-		return nil
+		return c, end, nil
 	}
 	at, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 	micros, id, ok := strings.Cut(string(at), ":")
 	us, numberErr := strconv.ParseInt(micros, 10, 64)
 	if err != nil || !ok || numberErr != nil || us < minMicros || us > maxMicros {
-		return fmt.Errorf("%w: cursor: not one that a list has returned (got %q)", ErrQuestion, p.Cursor)
+		return c, end, fmt.Errorf("%w: cursor: not one that a list has returned (got %q)", ErrQuestion, p.Cursor)
 	}
-	c.and("time <= make_timestamp(?::BIGINT) AND (time < make_timestamp(?::BIGINT) OR transaction_id < ?)", us, us, text(id))
-	return nil
+	c.and("(time < make_timestamp(?::BIGINT) OR transaction_id < ?)", us, text(id))
+	return c, time.UnixMicro(us + 1).UTC(), nil
 }
 
 // What a timestamp can be: the years 1 to 9999.

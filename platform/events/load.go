@@ -36,15 +36,15 @@ func (s *Store) Load(ctx context.Context, blocks []Block) error {
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	err := s.do(func() error { return load(ctx, s.writer, blocks) })
+	err := s.do(func() error { return s.load(ctx, blocks) })
 	if err != nil {
 		return fmt.Errorf("load events: %w", err)
 	}
 	return nil
 }
 
-func load(ctx context.Context, conn *sql.Conn, blocks []Block) (err error) {
-	tx, err := conn.BeginTx(ctx, nil)
+func (s *Store) load(ctx context.Context, blocks []Block) (err error) {
+	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func load(ctx context.Context, conn *sql.Conn, blocks []Block) (err error) {
 	if len(blocks) == 0 {
 		return tx.Rollback()
 	}
-	err = conn.Raw(func(dc any) error {
+	err = s.writer.Raw(func(dc any) error {
 		c, ok := dc.(driver.Conn)
 		if !ok {
 			return fmt.Errorf("connection is a %T", dc)
@@ -73,10 +73,23 @@ func load(ctx context.Context, conn *sql.Conn, blocks []Block) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, statement("move_position"), blocks[len(blocks)-1].Seq); err != nil {
+	last := &blocks[len(blocks)-1]
+	if _, err := tx.ExecContext(ctx, statement("move_position"), last.Seq); err != nil {
 		return err
 	}
-	return tx.Commit()
+	behind := s.tail
+	behind.add(blocks)
+	if behind.due(last.ReceivedAt) {
+		if err := roll(ctx, tx, last.Seq); err != nil {
+			return err
+		}
+		behind = tail{}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.tail = behind
+	return nil
 }
 
 // appendBlocks fills the tables, each through an appender of its own.
@@ -84,7 +97,7 @@ func appendBlocks(c driver.Conn, blocks []Block) error {
 	var row []driver.Value
 	err := appendTable(c, "events", func(a *duckdb.Appender) error {
 		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
-			row = appendEventRow(row[:0], b.App, b.ReceivedAt, e)
+			row = appendEventRow(row[:0], b.App, b.Seq, b.ReceivedAt, e)
 			return a.AppendRow(row...)
 		})
 	})

@@ -46,7 +46,7 @@ func At(sent, received time.Time) time.Time { return placeInTime(sent, received)
 
 // appendEventRow appends the values of a row of the table events, in the order
 // of its columns.
-func appendEventRow(dst []driver.Value, app string, received time.Time, e *wire.Event) []driver.Value {
+func appendEventRow(dst []driver.Value, app string, seq uint64, received time.Time, e *wire.Event) []driver.Value {
 	w := placeInTime(e.Request.Time, received)
 	target := splitURI(e.Request.URI)
 	about, ours := e.Gatemeter()
@@ -113,6 +113,7 @@ func appendEventRow(dst []driver.Value, app string, received time.Time, e *wire.
 		string(appendHeaders(nil, e.Request.Headers)),
 		responseHeaders,
 		optional(string(e.Metadata)),
+		int64(seq), // #nosec G115 -- counts blocks
 	)
 }
 

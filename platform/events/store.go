@@ -47,6 +47,7 @@ type Store struct {
 	closed bool
 
 	loading sync.Mutex // one load at a time
+	tail    tail       // what is not rolled up; whoever loads or opens has it
 
 	health  sync.Mutex
 	trouble error // why the store does not answer; nil when it does
@@ -76,24 +77,32 @@ func Open(path string, o Options) (*Store, error) {
 
 // open needs use held for writing.
 func (s *Store) open(ctx context.Context) error {
-	settings := url.Values{
-		"memory_limit":                 {strconv.FormatInt(s.o.MemoryLimit>>20, 10) + "MiB"},
-		"threads":                      {strconv.Itoa(s.o.Threads)},
-		"checkpoint_threshold":         {strconv.Itoa(checkpointBytes>>20) + "MiB"},
-		"autoinstall_known_extensions": {"false"},
-		"autoload_known_extensions":    {"false"},
-		"preserve_insertion_order":     {"false"},
-	}
-	connector, err := duckdb.NewConnector(s.path+"?"+settings.Encode(), nil)
+	db, err := s.openFile()
 	if err != nil {
 		return err
 	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(maxQuestions + 1)
-	db.SetMaxIdleConns(maxQuestions + 1)
+	current, err := isCurrent(ctx, db)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	if !current {
+		s.log.Info("the event store's file is raised to a newer version of DuckDB's format", "path", s.path, "version", storageVersion)
+		if err := errors.Join(db.Close(), raiseVersion(ctx, s.path)); err != nil {
+			return err
+		}
+		if db, err = s.openFile(); err != nil {
+			return err
+		}
+	}
 	err = migrate(ctx, db)
 	if err == nil {
 		s.writer, err = db.Conn(ctx)
+	}
+	if err == nil {
+		s.tail, err = measureTail(ctx, db)
+	}
+	if err == nil && s.tail.events >= maxTail { // a store that had no rollups
+		err = s.rollUp(ctx)
 	}
 	if err == nil {
 		err = os.Chmod(s.path, 0o600)
@@ -104,6 +113,27 @@ func (s *Store) open(ctx context.Context) error {
 	s.db = db
 	s.setTrouble(nil)
 	return nil
+}
+
+func (s *Store) openFile() (*sql.DB, error) {
+	settings := url.Values{
+		"memory_limit":                 {strconv.FormatInt(s.o.MemoryLimit>>20, 10) + "MiB"},
+		"threads":                      {strconv.Itoa(s.o.Threads)},
+		"checkpoint_threshold":         {strconv.Itoa(checkpointBytes>>20) + "MiB"},
+		"autoinstall_known_extensions": {"false"},
+		"autoload_known_extensions":    {"false"},
+		"preserve_insertion_order":     {"false"},
+		// Of a new file.
+		"storage_compatibility_version": {storageVersion},
+	}
+	connector, err := duckdb.NewConnector(s.path+"?"+settings.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(maxQuestions + 1)
+	db.SetMaxIdleConns(maxQuestions + 1)
+	return db, nil
 }
 
 // shut needs use held for writing.

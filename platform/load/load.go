@@ -48,10 +48,27 @@ type SeenSink interface {
 	Seen(ctx context.Context, app string, seen []Seen) error
 }
 
+// Store is where events go. DuckDB's (events.Store) keeps the position in the
+// transaction of the rows; a store without such transactions passes over what it
+// has by sequence number.
+type Store interface {
+	// Load stores blocks in the order of their sequence numbers, and passes over
+	// those it has. After an error Reopen and Position say how much landed.
+	Load(ctx context.Context, blocks []events.Block) error
+	// Position is the sequence number of the last block stored.
+	Position(ctx context.Context) (uint64, error)
+	// Reopen brings back a store that gave up.
+	Reopen(ctx context.Context) error
+	// Books counts what is stored, at one moment.
+	Books(ctx context.Context) (events.Books, error)
+}
+
+var _ Store = (*events.Store)(nil)
+
 // Loader moves blocks from the journal to the store.
 type Loader struct {
 	journal *journal.Journal
-	store   *events.Store
+	store   Store
 	seen    SeenSink
 	log     *slog.Logger
 
@@ -66,7 +83,7 @@ type Loader struct {
 // New makes a loader. It must be called before anything is appended to the
 // journal, because a journal that knows less than the store (lost, or restored
 // from a backup) must go on behind the store's position.
-func New(j *journal.Journal, s *events.Store, seen SeenSink, logger *slog.Logger) (*Loader, error) {
+func New(j *journal.Journal, s Store, seen SeenSink, logger *slog.Logger) (*Loader, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}

@@ -1,0 +1,143 @@
+package events
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// maxTail is after how many events that are in no rollup yet these are rolled
+	// up. Every question reads them one by one.
+	maxTail = 100_000
+	// maxTailAge is after how long the same happens with fewer: each time adds a
+	// row to every group of rollups that had calls.
+	maxTailAge = 10 * time.Minute
+)
+
+// rollup is a table of sums.
+type rollup struct {
+	table      string
+	grain      time.Duration
+	dimensions string // columns, separated by commas
+	keys       string // the same from the columns of events
+}
+
+// The rollups, coarsest first: what is not within a whole day is asked from the
+// hours, and so on. What is left is asked from the events.
+var (
+	trafficRollups = []rollup{
+		{"traffic_day", day, "route, verb, status", trafficKeys},
+		{"traffic_hour", time.Hour, "route, verb, status", trafficKeys},
+		{"traffic_minute", time.Minute, "route, verb, status", trafficKeys},
+	}
+	companyRollups = []rollup{
+		{"companies_day", day, "company_id", companyKeys},
+		{"companies_hour", time.Hour, "company_id", companyKeys},
+	}
+	userRollups = []rollup{
+		{"users_day", day, "company_id, user_id", companyKeys + ", coalesce(user_id, '') AS user_id"},
+	}
+	allRollups = [][]rollup{trafficRollups, companyRollups, userRollups}
+)
+
+const (
+	trafficKeys = "coalesce(route, '') AS route, verb, status"
+	companyKeys = "coalesce(company_id, '') AS company_id"
+)
+
+var grainNames = map[time.Duration]string{time.Minute: "minute", time.Hour: "hour", day: "day"}
+
+// tail is what the loader knows of the events that are in no rollup.
+type tail struct {
+	events int64
+	since  time.Time // when the first of them was received
+}
+
+func (t *tail) add(blocks []Block) {
+	for i := range blocks {
+		if t.events == 0 {
+			t.since = blocks[i].ReceivedAt
+		}
+		t.events += int64(len(blocks[i].Events))
+	}
+}
+
+// due reports whether to roll up when the last block was received at now.
+func (t *tail) due(now time.Time) bool {
+	return t.events >= maxTail || t.events > 0 && now.Sub(t.since) >= maxTailAge
+}
+
+// measureTail finds the tail of a store that was opened.
+func measureTail(ctx context.Context, db querier) (t tail, err error) {
+	rolled, err := readRolled(ctx, db)
+	if err != nil {
+		return t, err
+	}
+	err = query(ctx, db, question{sql: statement("tail"), args: []any{rolled}}, func(rows *sql.Rows) error {
+		var since sql.NullInt64
+		if err := rows.Scan(&t.events, &since); err != nil {
+			return fmt.Errorf("read tail: %w", err)
+		}
+		t.since = time.UnixMicro(since.Int64).UTC()
+		return nil
+	})
+	return t, err
+}
+
+func readRolled(ctx context.Context, db querier) (rolled int64, err error) {
+	err = query(ctx, db, question{sql: statement("rolled")}, func(rows *sql.Rows) error {
+		return rows.Scan(&rolled)
+	})
+	return rolled, err
+}
+
+// rollUp rolls up what is there. It needs loading, or use for writing.
+func (s *Store) rollUp(ctx context.Context) (err error) {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("roll up: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}()
+	position, err := readPosition(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := roll(ctx, tx, position); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("roll up: %w", err)
+	}
+	s.tail = tail{}
+	return nil
+}
+
+// roll adds the tail to the rollups. Nobody sees it half done: the rows and how
+// far they go are in one transaction, and so is what a question reads.
+func roll(ctx context.Context, tx *sql.Tx, upTo uint64) error {
+	rolled, err := readRolled(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, rollups := range allRollups {
+		for _, r := range rollups {
+			q := build("roll", map[string]string{
+				"table": r.table, "grain": grainNames[r.grain], "dimensions": r.dimensions, "keys": r.keys,
+			}, condition{}, []any{rolled}, nil)
+			if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
+				return fmt.Errorf("roll up into %s: %w", r.table, err)
+			}
+		}
+	}
+	if _, err := tx.ExecContext(ctx, statement("move_rolled"), int64(upTo)); err != nil { // #nosec G115 -- counts blocks
+		return fmt.Errorf("roll up: %w", err)
+	}
+	return nil
+}

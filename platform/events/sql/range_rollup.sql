@@ -1,0 +1,3 @@
+WITH hits AS ({hits})
+SELECT epoch_us(min(first)), epoch_us(max(last))
+FROM hits;

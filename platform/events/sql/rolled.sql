@@ -1,0 +1,1 @@
+SELECT rolled FROM position;

@@ -1,0 +1,3 @@
+SELECT count(*), epoch_us(min(received_at))
+FROM events
+WHERE seq > ?;
