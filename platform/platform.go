@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/api"
+	"github.com/gatemeter/gatemeter/platform/backup"
 	"github.com/gatemeter/gatemeter/platform/collect"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
@@ -58,6 +59,7 @@ type Platform struct {
 	events    *events.Store
 	loader    *load.Loader
 	rules     *rules.Rules
+	backups   *backup.Backups
 	handler   http.Handler
 	signInURL string
 
@@ -108,15 +110,29 @@ func (p *Platform) lock() error {
 	if info, err := os.Stat(p.dir); err == nil && info.Mode().Perm()&0o077 != 0 {
 		p.log.Warn("others can read the data directory: chmod 700 it", "dir", p.dir)
 	}
-	unlock, err := lockFile(filepath.Join(p.dir, "lock"))
-	if errors.Is(err, errLocked) {
-		return fmt.Errorf("data directory %s: another gatemeter uses it: stop that one, or name another directory with --data", p.dir)
+	unlock, err := lockDir(p.dir)
+	if errors.Is(err, ErrInUse) {
+		return fmt.Errorf("%w: stop that one, or name another directory with --data", err)
 	}
 	if err != nil {
-		return fmt.Errorf("data directory %s: %w", p.dir, err)
+		return err
 	}
 	p.closers = append(p.closers, unlock)
 	return nil
+}
+
+// ErrInUse says that another process has the data directory.
+var ErrInUse = errors.New("another gatemeter uses it")
+
+func lockDir(dir string) (unlock func() error, err error) {
+	unlock, err = lockFile(filepath.Join(dir, "lock"))
+	if errors.Is(err, errLocked) {
+		return nil, fmt.Errorf("data directory %s: %w", dir, ErrInUse)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	return unlock, nil
 }
 
 func (p *Platform) bind(ctx context.Context, address string) error {
@@ -164,7 +180,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	p.rules = rules.New(p.state, o.Clock)
-	return nil
+	return p.openUpkeep(o)
 }
 
 // routes puts the parts together under one address.
@@ -175,7 +191,7 @@ func (p *Platform) routes(o Options) http.Handler {
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
-		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader,
+		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader, Backups: p.backups,
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	return p.mux(collector, console, metrics)

@@ -50,9 +50,10 @@ var floors = []struct {
 	{"platform/customers", siblings(4)},
 	{"platform/rules", siblings(5)},
 	{"platform/load", siblings(6)},
-	{"platform/collect", siblings(7)},
-	{"platform/api", siblings(8)},
-	{"platform", append(siblings(9), "web")},
+	{"platform/backup", siblings(7)},
+	{"platform/collect", siblings(8)},
+	{"platform/api", siblings(9)},
+	{"platform", append(siblings(10), "web")},
 	{"web", nil},
 	{"examples", nil},
 	{"plugin/krakend", []string{"moesif"}},
@@ -63,7 +64,7 @@ var floors = []struct {
 }
 
 // platformOrder is the order of the platform's rooms: each may use those before it.
-var platformOrder = []string{"state", "access", "journal", "events", "customers", "rules", "load", "collect", "api"}
+var platformOrder = []string{"state", "access", "journal", "events", "customers", "rules", "load", "backup", "collect", "api"}
 
 // siblings returns what the platform's i-th room may use.
 func siblings(i int) []string {

@@ -15,7 +15,7 @@ import (
 
 // platformCommands are those that need the platform's half.
 func platformCommands() []*cobra.Command {
-	return []*cobra.Command{platformCommand(), demoCommand()}
+	return []*cobra.Command{platformCommand(), backupCommand(), restoreCommand(), demoCommand()}
 }
 
 func platformCommand() *cobra.Command {

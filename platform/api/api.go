@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/backup"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
@@ -49,6 +50,7 @@ type Options struct {
 	Customers *customers.Store
 	Rules     *rules.Rules
 	Books     Books
+	Backups   Backups
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
@@ -84,6 +86,7 @@ func (a *api) register() {
 	a.addUsers()
 	a.addRules()
 	a.addConfig()
+	a.addBackup()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
@@ -165,6 +168,10 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx.Context(), answerTime)
+	if ctx.Operation().Metadata[streams] != nil {
+		cancel()
+		limited, cancel = context.WithCancel(ctx.Context())
+	}
 	defer cancel()
 	limited = context.WithValue(limited, principalKey{}, p)
 	limited = context.WithValue(limited, remoteKey{}, ctx.RemoteAddr())
@@ -219,6 +226,10 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, backup.ErrBusy):
+		return huma.Error409Conflict(backup.ErrBusy.Error())
+	case errors.Is(err, backup.ErrNoSpace):
+		return huma.NewError(http.StatusInsufficientStorage, err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
 		return huma.Error504GatewayTimeout("this takes too long: ask for a shorter range")
 	case ctx.Err() != nil:

@@ -49,6 +49,9 @@ type Store struct {
 	loading sync.Mutex // one load at a time
 	tail    tail       // what is not rolled up; whoever loads or opens has it
 
+	copying sync.Mutex
+	file    *os.File // what copies are read from; nil before the first; guarded by copying
+
 	health  sync.Mutex
 	trouble error // why the store does not answer; nil when it does
 }
@@ -147,6 +150,12 @@ func (s *Store) shut() error {
 	}
 	err = errors.Join(err, s.db.Close())
 	s.db, s.writer = nil, nil
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	if s.file != nil {
+		err = errors.Join(err, s.file.Close())
+		s.file = nil
+	}
 	return err
 }
 

@@ -187,6 +187,14 @@ func (l *Loader) recover(ctx context.Context) error {
 	return nil
 }
 
+// Hold runs f while nothing is deleted from the journal: what f finds missing in
+// the store is still there.
+func (l *Loader) Hold(f func() error) error {
+	l.trimming.RLock()
+	defer l.trimming.RUnlock()
+	return f()
+}
+
 // trim deletes from the journal what is in the store.
 func (l *Loader) trim(ctx context.Context) error {
 	if l.position == l.trimmed {

@@ -1,0 +1,29 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/gatemeter/gatemeter/platform/backup"
+)
+
+// openUpkeep makes the parts that keep the data in order.
+func (p *Platform) openUpkeep(o Options) (err error) {
+	p.backups, err = backup.New(backup.Source{
+		Dir: p.dir, State: p.state, Events: p.events, Journal: p.journal, Loader: p.loader, Clock: o.Clock, Version: o.Version,
+	})
+	return err
+}
+
+// BackupStopped writes the files of a data directory that nobody uses as an archive (see
+// package backup). It wraps ErrInUse when a platform runs on it: ask that one.
+func BackupStopped(ctx context.Context, dir, version string, at time.Time, w io.Writer) (err error) {
+	unlock, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	return backup.Pack(ctx, dir, version, at, w)
+}
