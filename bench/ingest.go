@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/bench/traffic"
 	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -37,22 +38,14 @@ func (b *bench) fillPlatform(ctx context.Context, p *platform, have int) ([]row,
 	defer cancel()
 	watched := make(chan struct{})
 	go func() { defer close(watched); f.watch(ctx) }()
-	errs := make([]error, senders)
-	var sending sync.WaitGroup
+	sending, while := errgroup.WithContext(ctx)
 	for i := range senders {
-		sending.Go(func() {
-			if errs[i] = f.send(ctx, uint64(i)); errs[i] != nil {
-				cancel()
-			}
-		})
+		sending.Go(func() error { return f.send(while, uint64(i)) })
 	}
-	sending.Wait()
+	if err := sending.Wait(); err != nil {
+		return nil, err
+	}
 	took := time.Since(f.began)
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
 	var books balance
 	err := await(ctx, 10*time.Minute, "all events to be stored", func() (bool, error) {
 		var err error
@@ -168,7 +161,7 @@ func (f *filler) post(ctx context.Context, packed []byte) error {
 		switch {
 		case err != nil:
 			return err
-		case resp.StatusCode == http.StatusCreated && !bytes.Contains(text, []byte("rejected")):
+		case resp.StatusCode == http.StatusCreated && !bytes.Contains(text, []byte(`"reason"`)):
 			return nil
 		case resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable:
 			return fmt.Errorf("the collector answered %d: %.300s", resp.StatusCode, text)

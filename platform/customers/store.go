@@ -119,14 +119,24 @@ type Seen struct {
 // Seen remembers who made calls. Telling it the same again changes nothing: it
 // keeps the earliest First, the latest Last, and the Company of the latest.
 func (s *Store) Seen(ctx context.Context, app string, seen []Seen) error {
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		// Each load sees thousands: to parse the statements costs more than to run them.
+		prepare := func(name string) *sql.Stmt {
+			st, failed := tx.PrepareContext(ctx, queries.Get(name))
+			err = errors.Join(err, failed)
+			return st // closed with the transaction
+		}
+		company, user := prepare("see_company"), prepare("see_user")
+		if err != nil {
+			return err
+		}
 		for _, v := range seen {
-			statement, args := "see_company", []any{app, v.ID}
 			if v.Kind == KindUser {
-				statement, args = "see_user", append(args, v.Company)
+				_, err = user.ExecContext(ctx, app, v.ID, v.Company, v.First.UnixMicro(), v.Last.UnixMicro())
+			} else {
+				_, err = company.ExecContext(ctx, app, v.ID, v.First.UnixMicro(), v.Last.UnixMicro())
 			}
-			args = append(args, v.First.UnixMicro(), v.Last.UnixMicro())
-			if _, err := tx.ExecContext(ctx, queries.Get(statement), args...); err != nil {
+			if err != nil {
 				return err
 			}
 		}

@@ -18,7 +18,7 @@ import (
 
 const (
 	maxQuestions       = 8 // answered at a time; more wait
-	defaultMemoryLimit = 1 << 30
+	defaultMemoryLimit = 512 << 20
 	checkpointBytes    = 64 << 20 // of DuckDB's own log; checkpoints stall loading
 )
 
@@ -28,7 +28,7 @@ var ErrDown = errors.New("the event store is down")
 
 // Options of a Store. The zero value is usable.
 type Options struct {
-	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 1 GiB
+	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 512 MiB
 	Threads     int   // 0: one per CPU
 	Logger      *slog.Logger
 }

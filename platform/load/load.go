@@ -78,6 +78,7 @@ type Loader struct {
 
 	position uint64 // of the store; owned by Run
 	trimmed  uint64 // owned by Run
+	ahead    *piece // what comes after position, when that was read already; owned by Run
 }
 
 // New makes a loader. It must be called before anything is appended to the
@@ -151,23 +152,58 @@ func (l *Loader) Run(ctx context.Context) error {
 	}
 }
 
+// piece is what one load takes from the journal.
+type piece struct {
+	blocks []events.Block // none when there is nothing
+	err    error
+}
+
 // step makes one load; more is true when it could not take all there is.
 func (l *Loader) step(ctx context.Context) (more bool, err error) {
-	blocks, err := l.journal.Read(l.position, maxItems)
-	if err != nil || len(blocks) == 0 {
-		return false, err
+	next := l.ahead
+	l.ahead = nil
+	if next == nil {
+		next = l.prepare(ctx, l.position)
 	}
-	read := l.decode(blocks)
-	for app, seen := range whoWasSeen(read) {
-		if err := l.seen.Seen(ctx, app, seen); err != nil {
-			return false, fmt.Errorf("tell who was seen: %w", err)
-		}
+	if next.err != nil || len(next.blocks) == 0 {
+		return false, next.err
 	}
-	if err := l.store.Load(ctx, read); err != nil {
+	last := next.blocks[len(next.blocks)-1].Seq
+	// While the store works on this piece, the one behind it is made ready.
+	ready := make(chan *piece, 1)
+	behind := l.journal.Last() > last
+	if behind {
+		go func() { ready <- l.prepare(ctx, last) }()
+	}
+	err = l.store.Load(ctx, next.blocks)
+	var ahead *piece
+	if behind {
+		ahead = <-ready
+	}
+	if err != nil {
 		return false, errors.Join(err, l.recover(ctx))
 	}
-	l.position = blocks[len(blocks)-1].Seq
+	l.position = last
+	if ahead != nil && ahead.err == nil {
+		l.ahead = ahead
+	}
 	return l.position < l.journal.Last(), nil
+}
+
+// prepare reads and decodes what comes after a sequence number, and tells who is
+// in it.
+func (l *Loader) prepare(ctx context.Context, after uint64) *piece {
+	blocks, err := l.journal.Read(after, maxItems)
+	if err != nil || len(blocks) == 0 {
+		return &piece{err: err}
+	}
+	p := &piece{blocks: l.decode(blocks)}
+	for app, seen := range whoWasSeen(p.blocks) {
+		if err := l.seen.Seen(ctx, app, seen); err != nil {
+			return &piece{err: fmt.Errorf("tell who was seen: %w", err)}
+		}
+	}
+	return p
 }
 
 // recover opens the store again, and finds out what is in it.
