@@ -102,7 +102,7 @@ func TestABackupTakenUnderLoadHoldsWhatWasAcknowledgedOnce(t *testing.T) {
 		return b.Apps[0].Stored > 2000
 	})
 	marked.Store(true) // whatever is acknowledged by now has to be in it
-	a := s.do(http.MethodGet, "/api/v1/backup", "", "Authorization", "Bearer "+adminToken)
+	a := s.do(http.MethodPost, "/api/v1/backup", "", "Authorization", "Bearer "+adminToken)
 	close(stop)
 	before := acknowledged()
 	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/x-tar" {
@@ -199,7 +199,7 @@ func TestABackupOfAStoppedPlatformIsRestored(t *testing.T) {
 
 func TestABackupNeedsAnAdministrator(t *testing.T) {
 	s := start(t, t.TempDir())
-	if a := s.do(http.MethodGet, "/api/v1/backup", ""); a.status != http.StatusUnauthorized {
+	if a := s.do(http.MethodPost, "/api/v1/backup", ""); a.status != http.StatusUnauthorized {
 		t.Errorf("a stranger: %d", a.status)
 	}
 }

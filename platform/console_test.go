@@ -54,7 +54,7 @@ func TestEveryFieldOfTheAPIIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	if operations != 22 {
+	if operations < 22 {
 		t.Errorf("%d operations", operations)
 	}
 	for name, schema := range doc.Components.Schemas {

@@ -41,6 +41,8 @@ type Options struct {
 	// ApplicationID is that of the application a new data directory begins with, 16
 	// to 256 visible ASCII characters; empty: a random one.
 	ApplicationID string
+	// OIDC is the issuer that people can sign in through; the zero value: none.
+	OIDC access.OIDC
 	// Version is shown in the console.
 	Version string
 	Clock   func() time.Time // time.Now when nil
@@ -162,7 +164,8 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	}
 	p.closers = append(p.closers, p.state.Close)
 	p.gate, err = access.Open(ctx, p.state, access.Options{
-		AdminToken: o.AdminToken, FirstApplicationID: o.ApplicationID, SecretsFile: filepath.Join(p.dir, "secrets"), Clock: o.Clock, Logger: o.Logger,
+		AdminToken: o.AdminToken, FirstApplicationID: o.ApplicationID, SecretsFile: filepath.Join(p.dir, "secrets"),
+		OIDC: o.OIDC, Clock: o.Clock, Logger: o.Logger,
 	})
 	if err != nil {
 		return err

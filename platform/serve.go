@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/web"
 )
 
@@ -63,15 +64,15 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text)) // the client is gone: nothing to be done
 }
 
-// private lets in whoever is signed in, and programs on this machine unless they
+// private lets in whoever may see the books, and programs on this machine unless they
 // forward for somebody else.
 func (p *Platform) private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !local(r) {
 			who, err := p.gate.Identify(r.Context(), r.Header.Get("Authorization"), r.RemoteAddr)
-			if err != nil || !who.SignedIn() {
+			if err != nil || !who.May(access.ReadApps) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="gatemeter"`)
-				plain(w, http.StatusUnauthorized, "send Authorization: Bearer with the administrator's token\n")
+				plain(w, http.StatusUnauthorized, "send Authorization: Bearer with an API token of scope apps:read, or the administrator's token\n")
 				return
 			}
 		}

@@ -111,7 +111,7 @@ func askForBackup(ctx context.Context, url string, w io.Writer) (err error) {
 	if token == "" {
 		return fmt.Errorf("the platform at %s runs: set GATEMETER_ADMIN_TOKEN to the token it was started with, or stop it", url)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(url, "/")+"/api/v1/backup", http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(url, "/")+"/api/v1/backup", http.NoBody)
 	if err != nil {
 		return err
 	}

@@ -5,12 +5,15 @@ package main
 import (
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/lmittmann/tint"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/gatemeter/gatemeter/platform"
+	"github.com/gatemeter/gatemeter/platform/access"
 )
 
 // platformCommands are those that need the platform's half.
@@ -20,6 +23,7 @@ func platformCommands() []*cobra.Command {
 
 func platformCommand() *cobra.Command {
 	var listen, data string
+	var sso access.OIDC
 	cmd := &cobra.Command{
 		Use:     "platform",
 		Short:   "Run the platform: collector API, event store and console",
@@ -32,6 +36,7 @@ func platformCommand() *cobra.Command {
 				Logger:        terminalLogger(slog.LevelInfo),
 				AdminToken:    os.Getenv("GATEMETER_ADMIN_TOKEN"),
 				ApplicationID: os.Getenv("GATEMETER_APPLICATION_ID"),
+				OIDC:          sso,
 				Version:       version,
 			})
 			if err != nil {
@@ -42,7 +47,26 @@ func platformCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&listen, "listen", platform.DefaultListen, "address of the collector API and the console")
 	cmd.Flags().StringVar(&data, "data", "./gatemeter-data", "data directory")
+	addOIDC(cmd.Flags(), &sso)
 	return cmd
+}
+
+// addOIDC adds how people sign in through an issuer. Each flag's default comes from
+// GATEMETER_ and its name; the secret comes from there only, because others on the
+// machine can read a command line.
+func addOIDC(flags *pflag.FlagSet, o *access.OIDC) {
+	text := func(into *string, name, usage string) {
+		variable := "GATEMETER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		flags.StringVar(into, name, os.Getenv(variable), usage+" ("+variable+")")
+	}
+	text(&o.Issuer, "oidc-issuer", "URL of an OpenID Connect issuer that people can sign in through")
+	text(&o.ClientID, "oidc-client-id", "client id at the issuer; the client secret is taken from GATEMETER_OIDC_CLIENT_SECRET")
+	text(&o.RedirectURL, "oidc-redirect-url", "callback as the issuer knows it, when it cannot be told from the request: https://HOST/api/v1/oidc/callback")
+	text((*string)(&o.Role), "oidc-default-role", "role of people who come in by their domain: admin, analyst or read-only (the default)")
+	domains := os.Getenv("GATEMETER_OIDC_DOMAINS")
+	flags.StringSliceVar(&o.Domains, "oidc-domains", strings.FieldsFunc(domains, func(r rune) bool { return r == ',' || r == ' ' }),
+		"domains of e-mail addresses that come in without an invitation, with commas between them (GATEMETER_OIDC_DOMAINS)")
+	o.ClientSecret = os.Getenv("GATEMETER_OIDC_CLIENT_SECRET")
 }
 
 // terminalLogger logs for people on a terminal and as plain text elsewhere.

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Application is one API whose events are kept together.
@@ -17,12 +19,32 @@ type Application struct {
 	Name          string    // for people
 	ApplicationID string    // what clients of the collector send; write-only right
 	CreatedAt     time.Time // UTC, microseconds
+
+	// Rate is how many events a second the collector takes in the long run, Burst
+	// how many at once; a Rate of 0 is no limit.
+	Rate, Burst int
+	// RevokedAt is when its ids stopped to be worth anything; the zero time: never.
+	RevokedAt time.Time
+}
+
+// OldID is an application id that was replaced and goes on for a while.
+type OldID struct {
+	Tail  string    // its last characters
+	Until time.Time // from when on it is refused
 }
 
 // appIndex is never changed after it was built.
 type appIndex struct {
-	list  []Application
-	byKey map[[sha256.Size]byte]Application // by the hash of ApplicationID
+	list     []Application
+	byKey    map[[sha256.Size]byte]key // by the hash of an application id
+	old      map[string][]OldID        // by the application's internal id
+	limiters map[string]*rate.Limiter  // of those with a Rate, by the same
+}
+
+// key is what an application id opens.
+type key struct {
+	app   Application
+	until time.Time // the zero time: for as long as nobody changes it
 }
 
 // openApplications reads them. Without any it makes one, with the application id
@@ -49,12 +71,55 @@ func (g *Gate) openApplications(ctx context.Context, first string) error {
 			return err
 		}
 	}
-	index := &appIndex{list: list, byKey: make(map[[sha256.Size]byte]Application, len(list))}
-	for _, a := range list {
-		index.byKey[sha256.Sum256([]byte(a.ApplicationID))] = a
+	return g.indexApplications(ctx, list)
+}
+
+// indexApplications makes list what the gate goes by.
+func (g *Gate) indexApplications(ctx context.Context, list []Application) error {
+	index := &appIndex{
+		list: list, byKey: make(map[[sha256.Size]byte]key, len(list)),
+		old: map[string][]OldID{}, limiters: map[string]*rate.Limiter{},
+	}
+	byID := make(map[string]Application, len(list))
+	for i, a := range list {
+		byID[a.ID] = a
+		if a.RevokedAt.IsZero() {
+			index.byKey[sha256.Sum256([]byte(a.ApplicationID))] = key{app: a}
+		} else {
+			list[i].ApplicationID = ""
+		}
+		if a.Rate > 0 {
+			index.limiters[a.ID] = g.limiterOf(a)
+		}
+	}
+	if err := g.readOldIDs(ctx, index, byID); err != nil {
+		return err
 	}
 	g.apps.Store(index)
 	return nil
+}
+
+// readOldIDs adds the application ids that go on for a while.
+func (g *Gate) readOldIDs(ctx context.Context, index *appIndex, byID map[string]Application) (err error) {
+	rows, err := g.db.Reader().QueryContext(ctx, queries.Get("old_application_ids"), g.clock().UnixMicro())
+	if err != nil {
+		return err
+	}
+	defer closeRows(rows, &err)
+	for rows.Next() {
+		var hash []byte
+		var app, tail string
+		var until int64
+		if err := rows.Scan(&hash, &app, &tail, &until); err != nil {
+			return err
+		}
+		if a, ok := byID[app]; ok && len(hash) == sha256.Size {
+			at := time.UnixMicro(until).UTC()
+			index.byKey[[sha256.Size]byte(hash)] = key{app: a, until: at}
+			index.old[app] = append(index.old[app], OldID{Tail: tail, Until: at})
+		}
+	}
+	return rows.Err()
 }
 
 func (g *Gate) readApplications(ctx context.Context) (list []Application, err error) {
@@ -65,14 +130,22 @@ func (g *Gate) readApplications(ctx context.Context) (list []Application, err er
 	defer closeRows(rows, &err)
 	for rows.Next() {
 		var a Application
-		var at int64
-		if err := rows.Scan(&a.Number, &a.ID, &a.Name, &a.ApplicationID, &at); err != nil {
+		var at, revoked int64
+		if err := rows.Scan(&a.Number, &a.ID, &a.Name, &a.ApplicationID, &at, &a.Rate, &a.Burst, &revoked); err != nil {
 			return nil, err
 		}
-		a.CreatedAt = time.UnixMicro(at).UTC()
+		a.CreatedAt, a.RevokedAt = time.UnixMicro(at).UTC(), timeOrZero(revoked)
 		list = append(list, a)
 	}
 	return list, rows.Err()
+}
+
+// timeOrZero returns the instant; 0 is the zero time.
+func timeOrZero(micro int64) time.Time {
+	if micro == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micro).UTC()
 }
 
 func closeRows(rows *sql.Rows, err *error) {
@@ -96,10 +169,14 @@ func (g *Gate) Application(id string) (Application, bool) {
 }
 
 // ByApplicationID finds the application a collector's client names. It compares
-// hashes, so its timing tells nothing about the ids there are.
+// hashes, so its timing tells nothing about the ids there are. An id that was
+// replaced is found until its time is over.
 func (g *Gate) ByApplicationID(applicationID string) (Application, bool) {
-	a, ok := g.apps.Load().byKey[sha256.Sum256([]byte(applicationID))]
-	return a, ok
+	k, ok := g.apps.Load().byKey[sha256.Sum256([]byte(applicationID))]
+	if !ok || !k.until.IsZero() && !g.clock().Before(k.until) {
+		return Application{}, false
+	}
+	return k.app, true
 }
 
 func isApplicationID(id string) bool {

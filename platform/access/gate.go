@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +27,8 @@ var (
 	ErrRefused = errors.New("that is not a valid sign-in")
 	// ErrEmailTaken says that another person has this e-mail address.
 	ErrEmailTaken = errors.New("another person has this e-mail address")
+	// ErrNotFound says that there is nothing with this id.
+	ErrNotFound = errors.New("there is none with this id")
 	// ErrNobody says that an operation needs a person who is signed in.
 	ErrNobody = errors.New("nobody is signed in")
 )
@@ -40,8 +44,10 @@ type Options struct {
 	// SecretsFile is where the one-time sign-in token is written, readable by
 	// its owner only.
 	SecretsFile string
-	Clock       func() time.Time // time.Now when nil
-	Logger      *slog.Logger     // slog.Default() when nil
+	// OIDC is the issuer that people can sign in through, if any.
+	OIDC   OIDC
+	Clock  func() time.Time // time.Now when nil
+	Logger *slog.Logger     // slog.Default() when nil
 }
 
 // Gate decides who may come in. It is safe for concurrent use.
@@ -55,8 +61,10 @@ type Gate struct {
 	hasAdmin bool
 
 	apps     atomic.Pointer[appIndex]
+	appsMu   sync.Mutex          // held while applications are changed and indexed again
 	sessions *scs.SessionManager // its cookie goes over plain HTTP too
 	secure   *scs.SessionManager // the same with a Secure cookie
+	issuer   *issuer             // nil without one
 	hashing  chan struct{}       // bounds the memory that argon2id takes
 	tries    *limiter
 	bearers  *limiter
@@ -80,6 +88,18 @@ func Open(ctx context.Context, db *state.DB, o Options) (*Gate, error) {
 		hashing: make(chan struct{}, 2),
 		tries:   newLimiter(10, 6*time.Second, o.Clock),
 		bearers: newLimiter(100, time.Second, o.Clock),
+	}
+	if err := o.OIDC.check(); err != nil {
+		return nil, err
+	}
+	if o.OIDC.Issuer != "" {
+		if o.OIDC.Role == "" {
+			o.OIDC.Role = ReadOnly
+		}
+		// A connection of its own for each of the few requests: nothing stays open.
+		g.issuer = &issuer{OIDC: o.OIDC, client: &http.Client{
+			Timeout: issuerTime, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
+		}}
 	}
 	if o.AdminToken != "" {
 		g.admin, g.hasAdmin = sha256.Sum256([]byte(o.AdminToken)), true

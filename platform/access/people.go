@@ -24,12 +24,17 @@ var hashing = &argon2id.Params{Memory: 64 << 10, Iterations: 1, Parallelism: 2, 
 type person struct {
 	id, email, hash string
 	passwordAt      int64 // a session begun under another password is void
+	role            Role
 }
 
 func scanPerson(row *sql.Row) (person, error) {
 	var p person
-	err := row.Scan(&p.id, &p.email, &p.hash, &p.passwordAt)
+	err := row.Scan(&p.id, &p.email, &p.hash, &p.passwordAt, &p.role)
 	return p, err
+}
+
+func (p person) principal() Principal {
+	return Principal{Person: p.id, Email: p.email, Role: p.role, Cookie: true}
 }
 
 // checkPassword returns the person with this e-mail and password. It takes as
@@ -48,7 +53,7 @@ func (g *Gate) checkPassword(ctx context.Context, email, password string) (perso
 		return person{}, err
 	}
 	defer release()
-	if unknown {
+	if unknown || p.hash == "" { // without a password: signs in through the issuer
 		if _, err := argon2id.CreateHash(password, hashing); err != nil {
 			return person{}, fmt.Errorf("access: password: %w", err)
 		}
@@ -64,26 +69,44 @@ func (g *Gate) checkPassword(ctx context.Context, email, password string) (perso
 	return p, nil
 }
 
-// setPassword makes a person, or changes the one with this id.
-func (g *Gate) setPassword(ctx context.Context, id, email, password string) (person, error) {
-	email = strings.TrimSpace(email)
-	if a, err := mail.ParseAddress(email); err != nil || a.Address != email {
-		return person{}, &FieldError{Field: "email", Message: "must be an e-mail address"}
+// emailOf returns an e-mail address without the space around it.
+func emailOf(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if a, err := mail.ParseAddress(text); err != nil || a.Address != text || len(text) > 320 {
+		return "", &FieldError{Field: "email", Message: "must be an e-mail address"}
 	}
+	return text, nil
+}
+
+// hashOf returns what is kept of a password.
+func (g *Gate) hashOf(ctx context.Context, password string) (string, error) {
 	if len(password) < MinPassword || len(password) > MaxPassword {
-		return person{}, &FieldError{Field: "password", Message: fmt.Sprintf("must have %d to %d characters", MinPassword, MaxPassword)}
+		return "", &FieldError{Field: "password", Message: fmt.Sprintf("must have %d to %d characters", MinPassword, MaxPassword)}
 	}
 	release, err := g.acquireHashing(ctx)
 	if err != nil {
+		return "", err
+	}
+	defer release()
+	hash, err := argon2id.CreateHash(password, hashing)
+	if err != nil {
+		return "", fmt.Errorf("access: password: %w", err)
+	}
+	return hash, nil
+}
+
+// setPassword makes the first person, or changes the one with this id.
+func (g *Gate) setPassword(ctx context.Context, id, email, password string) (person, error) {
+	email, err := emailOf(email)
+	if err != nil {
 		return person{}, err
 	}
-	hash, err := argon2id.CreateHash(password, hashing)
-	release()
+	hash, err := g.hashOf(ctx, password)
 	if err != nil {
-		return person{}, fmt.Errorf("access: password: %w", err)
+		return person{}, err
 	}
 	now := g.clock().UnixMicro()
-	p := person{id: id, email: email, hash: hash, passwordAt: now}
+	p := person{id: id, email: email, hash: hash, passwordAt: now, role: Owner}
 	err = g.db.Write(ctx, func(tx *sql.Tx) error {
 		other, err := scanPerson(tx.QueryRowContext(ctx, queries.Get("person_by_email"), email))
 		if err == nil && other.id != id {
@@ -98,7 +121,7 @@ func (g *Gate) setPassword(ctx context.Context, id, email, password string) (per
 				return err
 			}
 			// Two changes in one microsecond must still void the sessions.
-			p.passwordAt = max(now, old.passwordAt+1)
+			p.passwordAt, p.role = max(now, old.passwordAt+1), old.role
 			_, err = tx.ExecContext(ctx, queries.Get("change_person"), email, hash, p.passwordAt, id)
 			return err
 		}
@@ -108,7 +131,7 @@ func (g *Gate) setPassword(ctx context.Context, id, email, password string) (per
 			return errors.Join(ErrNobody, err)
 		}
 		p.id = newID("person")
-		if _, err := tx.ExecContext(ctx, queries.Get("add_person"), p.id, email, hash, now, now); err != nil {
+		if err := add(ctx, tx, p, "", now); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, queries.Get("drop_sign_in_token"))

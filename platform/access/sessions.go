@@ -29,18 +29,6 @@ type who struct {
 
 func init() { gob.Register(who{}) } // scs encodes sessions with gob
 
-// Principal is who makes a request. The zero value is nobody.
-type Principal struct {
-	Person   string // id of the person who is signed in
-	Email    string
-	FirstRun bool // came in by the one-time token, and has to set a password
-	Admin    bool // has the administrator's bearer token
-	Cookie   bool // is known by a cookie, which a browser sends by itself
-}
-
-// SignedIn reports whether the principal is anybody.
-func (p Principal) SignedIn() bool { return p.Person != "" || p.FirstRun || p.Admin }
-
 func (g *Gate) openSessions() {
 	// Not scs.New: it starts a store of its own in memory that cannot be stopped.
 	m := &scs.SessionManager{
@@ -66,8 +54,7 @@ func (g *Gate) openSessions() {
 func (g *Gate) Sessions(next http.Handler) http.Handler {
 	plain, secure := g.sessions.LoadAndSave(next), g.secure.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A client that lies about X-Forwarded-Proto locks out only itself.
-		if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		if overTLS(r) {
 			secure.ServeHTTP(w, r)
 			return
 		}
@@ -75,12 +62,19 @@ func (g *Gate) Sessions(next http.Handler) http.Handler {
 	})
 }
 
-// Identify says who makes the request: the bearer of a token, else who the
-// session of ctx belongs to. A wrong bearer token is ErrRefused, too many of
-// them a *TooManyError; no token and no session is nobody.
+// overTLS reports whether the browser speaks TLS. A client that lies about
+// X-Forwarded-Proto locks out only itself.
+func overTLS(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+// Identify says who makes the request: the bearer of a token (the administrator's
+// or an API token), else who the session of ctx belongs to. A wrong bearer token
+// is ErrRefused, too many of them a *TooManyError; no token and no session is
+// nobody. What the principal may do is asked with May.
 func (g *Gate) Identify(ctx context.Context, authorization, remoteAddr string) (Principal, error) {
 	if scheme, token, ok := strings.Cut(authorization, " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return g.bearer(strings.TrimSpace(token), remoteAddr)
+		return g.bearer(ctx, strings.TrimSpace(token), remoteAddr)
 	}
 	v, ok := g.sessions.Get(ctx, sessionKey).(who)
 	if !ok {
@@ -100,23 +94,28 @@ func (g *Gate) Identify(ctx context.Context, authorization, remoteAddr string) (
 	if err != nil {
 		return Principal{}, fmt.Errorf("access: person: %w", err)
 	}
-	return Principal{Person: p.id, Email: p.email, Cookie: true}, nil
+	return p.principal(), nil
 }
 
-func (g *Gate) bearer(token, remoteAddr string) (Principal, error) {
+func (g *Gate) bearer(ctx context.Context, token, remoteAddr string) (Principal, error) {
 	host := hostOf(remoteAddr)
 	if wait := g.bearers.take(host); wait > 0 {
 		return Principal{}, &TooManyError{RetryAfter: wait}
 	}
+	p := Principal{Admin: true}
 	if !g.IsAdmin(token) {
-		return Principal{}, ErrRefused
+		var err error
+		if p, err = g.byAPIToken(ctx, token); err != nil {
+			return Principal{}, err
+		}
 	}
 	g.bearers.giveBack(host)
-	return Principal{Admin: true}, nil
+	return p, nil
 }
 
 // SignInByToken begins a session with the one-time token.
 func (g *Gate) SignInByToken(ctx context.Context, token, remoteAddr string) (Principal, error) {
+	Note(ctx, "by", "one-time token")
 	err := g.try(hostOf(remoteAddr), "", func() error { return g.useToken(ctx, token) })
 	if err != nil {
 		return Principal{}, err
@@ -149,6 +148,7 @@ func (g *Gate) ChangeMe(ctx context.Context, me Principal, email, password strin
 	if me.Person == "" && !me.FirstRun {
 		return Principal{}, ErrNobody
 	}
+	Note(ctx, "email", email)
 	p, err := g.setPassword(ctx, me.Person, email, password)
 	if err != nil {
 		return Principal{}, err
@@ -165,10 +165,11 @@ func (g *Gate) SignOut(ctx context.Context) error {
 }
 
 func (g *Gate) beginPerson(ctx context.Context, p person) (Principal, error) {
+	noteWho(ctx, p.principal())
 	if err := g.begin(ctx, who{Person: p.id, PasswordAt: p.passwordAt}); err != nil {
 		return Principal{}, err
 	}
-	return Principal{Person: p.id, Email: p.email, Cookie: true}, nil
+	return p.principal(), nil
 }
 
 // begin puts w into the session under a new cookie, so that a cookie somebody

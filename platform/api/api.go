@@ -68,6 +68,7 @@ func New(o Options) http.Handler {
 	a := &api{Options: o, huma: humago.New(mux, describe(o.Version))}
 	a.huma.UseMiddleware(a.guard)
 	a.register()
+	mux.Handle(access.OIDCPath, o.Gate.OIDCHandler())
 	mux.HandleFunc("/api/", refuse(http.StatusNotFound, "no such operation: see /api/openapi.json"))
 	// A session's cookie is SameSite and needs a header besides; signing in
 	// does not, and must not be done by another site's page either.
@@ -86,6 +87,9 @@ func (a *api) register() {
 	a.addUsers()
 	a.addRules()
 	a.addConfig()
+	a.addPeople()
+	a.addTokens()
+	a.addAudit()
 	a.addBackup()
 }
 
@@ -118,18 +122,13 @@ func describe(version string) huma.Config {
 		},
 		"bearer": {
 			Type: "http", Scheme: "bearer",
-			Description: "The administrator's token, given to the platform as GATEMETER_ADMIN_TOKEN.",
+			Description: "An API token, whose scopes are the rights x-right of the operations, or the administrator's token, given to the platform as GATEMETER_ADMIN_TOKEN, which has every right.",
 		},
 	}
 	config.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
+	config.OnAddOperation = append(config.OnAddOperation, showRight)
 	return config
 }
-
-// public marks operations that need no sign-in.
-var public = map[string]any{"public": true}
-
-// open is the Security of such operations.
-var open = []map[string][]string{{}}
 
 type principalKey struct{}
 
@@ -147,8 +146,9 @@ func remote(ctx context.Context) string {
 	return addr
 }
 
-// guard lets nobody in who is not known, and no other site's page act in the
-// name of somebody who is.
+// guard lets nobody in who is not known or has not the right, no other site's page
+// act in the name of somebody who is, and nothing be changed without an entry in
+// the audit log.
 func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 	ctx.SetHeader("Cache-Control", "no-store")
 	p, err := a.Gate.Identify(ctx.Context(), ctx.Header("Authorization"), ctx.RemoteAddr())
@@ -157,24 +157,28 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	changes := ctx.Method() != http.MethodGet && ctx.Method() != http.MethodHead
-	if changes && !p.Admin && ctx.Header("X-Gatemeter-CSRF") != "1" {
+	if changes && !p.Admin && p.Token == "" && ctx.Header("X-Gatemeter-CSRF") != "1" {
 		if _, err := huma.ReadCookie(ctx, access.SessionCookie); err == nil {
 			a.write(ctx, huma.Error403Forbidden("send the header X-Gatemeter-CSRF: 1 with a session's cookie"))
 			return
 		}
 	}
-	if !p.SignedIn() && ctx.Operation().Metadata["public"] == nil {
-		a.write(ctx, huma.Error401Unauthorized("sign in first, or send Authorization: Bearer with the administrator's token"))
+	if err := allowed(p, ctx.Operation()); err != nil {
+		a.write(ctx, err)
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx.Context(), answerTime)
-	if ctx.Operation().Metadata[streams] != nil {
+	if ctx.Operation().Metadata[streamsKey] != nil {
 		cancel()
 		limited, cancel = context.WithCancel(ctx.Context())
 	}
 	defer cancel()
 	limited = context.WithValue(limited, principalKey{}, p)
 	limited = context.WithValue(limited, remoteKey{}, ctx.RemoteAddr())
+	if changes && !onlyAsks(ctx.Operation()) {
+		a.audited(huma.WithContext(ctx, limited), p, next)
+		return
+	}
 	next(huma.WithContext(ctx, limited))
 }
 
@@ -218,11 +222,15 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return unprocessables(invalid.Problems)
 	case errors.Is(err, access.ErrRefused):
 		return huma.Error401Unauthorized("that is not a valid sign-in: check the token, or the e-mail and the password")
+	case errors.Is(err, access.ErrOwnersOnly):
+		return huma.Error403Forbidden(access.ErrOwnersOnly.Error())
+	case errors.Is(err, access.ErrLastOwner):
+		return huma.Error409Conflict(access.ErrLastOwner.Error())
 	case errors.Is(err, access.ErrNobody):
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
+	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

@@ -3,19 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/load"
 )
-
-// App is an application: one API whose events are kept together.
-type App struct {
-	ID            string    `json:"id" doc:"What the parameter app takes. It never changes." example:"app_k3v9x2m7q4ts"`
-	Name          string    `json:"name" doc:"Name for people." example:"My API"`
-	ApplicationID string    `json:"application_id" doc:"What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules." example:"QJ3ZVK5T7XW2MB4RNC6YHDPLAE"`
-	CreatedAt     time.Time `json:"created_at" doc:"When it was made." example:"2026-11-22T10:00:00Z"`
-}
 
 // Balance is the books of one application. received = stored + duplicate +
 // the sum of rejected + the sum of dropped + in_flight.
@@ -29,12 +21,6 @@ type Balance struct {
 	InFlight  int64            `json:"in_flight" doc:"Items on disk that are not in the event store yet." example:"1"`
 }
 
-type appsAnswer struct {
-	Body struct {
-		Apps []App `json:"apps" nullable:"false" doc:"All applications, oldest first."`
-	}
-}
-
 type pipelineAnswer struct {
 	Body struct {
 		Apps []Balance `json:"apps" nullable:"false" doc:"The balance of every application, at one moment."`
@@ -43,18 +29,9 @@ type pipelineAnswer struct {
 
 func (a *api) addApps() {
 	tags := []string{"applications"}
+	a.addApplications(tags)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-apps", Method: http.MethodGet, Path: "/api/v1/apps", Tags: tags, Errors: []int{401},
-		Summary: "Applications",
-	}, func(context.Context, *struct{}) (*appsAnswer, error) {
-		answer := &appsAnswer{}
-		for _, app := range a.Gate.Applications() {
-			answer.Body.Apps = append(answer.Body.Apps, App{ID: app.ID, Name: app.Name, ApplicationID: app.ApplicationID, CreatedAt: app.CreatedAt})
-		}
-		return answer, nil
-	})
-	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-pipeline", Method: http.MethodGet, Path: "/api/v1/pipeline", Tags: tags, Errors: []int{401, 503},
+		OperationID: "get-pipeline", Method: http.MethodGet, Path: "/api/v1/pipeline", Tags: tags, Metadata: needs(access.ReadApps), Errors: []int{401, 503},
 		Summary: "The books", Description: "received = stored + duplicate + rejected + dropped + in_flight, always, for every application.",
 	}, func(ctx context.Context, _ *struct{}) (*pipelineAnswer, error) {
 		books, err := a.Books.Books(ctx)

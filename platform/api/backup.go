@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/backup"
 )
 
@@ -16,16 +17,13 @@ type Backups interface {
 
 func (a *api) addBackup() {
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "download-backup", Method: http.MethodGet, Path: "/api/v1/backup", Tags: []string{"upkeep"},
-		Metadata: map[string]any{streams: true, right: rightAdmin}, Errors: []int{401, 403, 409, 503, 507},
+		OperationID: "take-backup", Method: http.MethodPost, Path: "/api/v1/backup", Tags: []string{"upkeep"},
+		Metadata: streams(access.TakeBackups), Errors: []int{401, 403, 409, 503, 507},
 		Summary: "Everything, as an archive to restore from",
 		Description: "A tar archive with all applications, people, events and what is in the journal: whatever was acknowledged before is in it. " +
 			"Its last file is manifest.json; what ends before it is not whole. Nothing is refused meanwhile. gatemeter restore puts it back.",
 		Responses: binaryAnswer("application/x-tar", "The archive."),
 	}, func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
-		if err := a.mayOperate(ctx); err != nil {
-			return nil, err
-		}
 		c, err := a.Backups.Take(ctx)
 		if err != nil {
 			return nil, a.failure(ctx, err)
@@ -47,21 +45,4 @@ func binaryAnswer(contentType, description string) map[string]*huma.Response {
 		Description: description,
 		Content:     map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: "string", Format: "binary"}}},
 	}}
-}
-
-// right is the member of an operation's metadata that says what its caller needs
-// to be, besides signed in.
-const (
-	right      = "right"
-	rightAdmin = "admin"
-)
-
-// mayOperate lets in who may do what touches the whole platform: the
-// administrator's token, and people. Who came in by the one-time link sets a
-// password first.
-func (a *api) mayOperate(ctx context.Context) error {
-	if p := principal(ctx); !p.Admin && p.Person == "" {
-		return huma.Error403Forbidden("only an administrator can do this")
-	}
-	return nil
 }

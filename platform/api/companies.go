@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 )
@@ -93,7 +94,7 @@ type companyAnswer struct{ Body CompanyProfile }
 func (a *api) addCompanies() {
 	tags := []string{"customers"}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-companies", Method: http.MethodGet, Path: "/api/v1/companies", Tags: tags, Errors: []int{401, 404, 422, 503, 504},
+		OperationID: "list-companies", Method: http.MethodGet, Path: "/api/v1/companies", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: []int{401, 404, 422, 503, 504},
 		Summary: "Companies and their usage", Description: "Of the last 30 days unless said otherwise.",
 	}, func(ctx context.Context, r *companiesRequest) (*companiesAnswer, error) {
 		answer, err := a.companies(ctx, r)
@@ -103,7 +104,7 @@ func (a *api) addCompanies() {
 		return answer, nil
 	})
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-company", Method: http.MethodGet, Path: "/api/v1/companies/{id}", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "get-company", Method: http.MethodGet, Path: "/api/v1/companies/{id}", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: []int{401, 404, 422, 503},
 		Summary: "What is known of a company",
 	}, func(ctx context.Context, r *profileRequest) (*companyAnswer, error) {
 		app, err := a.application(r.App)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/rules"
 )
 
@@ -45,7 +46,7 @@ type configAnswer struct{ Body Config }
 func (a *api) addConfig() {
 	tags := []string{"governance"}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-config", Method: http.MethodGet, Path: "/api/v1/config", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "get-config", Method: http.MethodGet, Path: "/api/v1/config", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 422, 503},
 		Summary: "Sampling and block lists",
 	}, func(ctx context.Context, r *OfApp) (*configAnswer, error) {
 		app, err := a.application(r.App)
@@ -59,7 +60,7 @@ func (a *api) addConfig() {
 		return &configAnswer{Body: configOf(c)}, nil
 	})
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "change-config", Method: http.MethodPut, Path: "/api/v1/config", Tags: tags, Errors: []int{401, 403, 404, 413, 422, 503},
+		OperationID: "change-config", Method: http.MethodPut, Path: "/api/v1/config", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 413, 422, 503},
 		MaxBodyBytes: maxConfigRequest, BodyReadTimeout: bodyTime,
 		Summary: "Replace sampling and block lists", Description: "Whole: what is left out gets its default. Gateways that wait for changes are told at once.",
 	}, func(ctx context.Context, r *changeConfigRequest) (*configAnswer, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/events"
 )
 
@@ -89,7 +90,7 @@ type eventAnswer struct{ Body Event }
 func (a *api) addEvents() {
 	tags := []string{"events"}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-events", Method: http.MethodGet, Path: "/api/v1/events", Tags: tags, Errors: []int{401, 404, 422, 503, 504},
+		OperationID: "list-events", Method: http.MethodGet, Path: "/api/v1/events", Tags: tags, Metadata: needs(access.ReadEvents), Errors: []int{401, 404, 422, 503, 504},
 		Summary: "Calls, newest first", Description: "In the wire form of Moesif's Collector API. A call can be seen here within 2 seconds after the collector took it.",
 	}, func(ctx context.Context, r *eventsRequest) (*eventsAnswer, error) {
 		f, err := a.filter(r.Scope, r.Which, 0)
@@ -109,7 +110,7 @@ func (a *api) addEvents() {
 		return answer, nil
 	})
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-event", Method: http.MethodGet, Path: "/api/v1/events/{transaction_id}", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "get-event", Method: http.MethodGet, Path: "/api/v1/events/{transaction_id}", Tags: tags, Metadata: needs(access.ReadEvents), Errors: []int{401, 404, 422, 503},
 		Summary: "One call, with its bodies",
 	}, func(ctx context.Context, r *eventRequest) (*eventAnswer, error) {
 		app, err := a.application(r.App)

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/rules"
 )
 
@@ -107,25 +109,25 @@ func (a *api) addRules() {
 	tags := []string{"governance"}
 	const atOnce = "Gateways that wait for changes are told at once."
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-rules", Method: http.MethodGet, Path: "/api/v1/rules", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "list-rules", Method: http.MethodGet, Path: "/api/v1/rules", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 422, 503},
 		Summary: "Governance rules",
 	}, a.listRules)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "add-rule", Method: http.MethodPost, Path: "/api/v1/rules", Tags: tags, Errors: []int{401, 403, 404, 413, 422, 503},
+		OperationID: "add-rule", Method: http.MethodPost, Path: "/api/v1/rules", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 413, 422, 503},
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "Add a rule", Description: "It is served after all others. " + atOnce,
 	}, a.addRule)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-rule", Method: http.MethodGet, Path: "/api/v1/rules/{id}", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "get-rule", Method: http.MethodGet, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 422, 503},
 		Summary: "One rule",
 	}, a.getRule)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "change-rule", Method: http.MethodPut, Path: "/api/v1/rules/{id}", Tags: tags, Errors: []int{401, 403, 404, 413, 422, 503},
+		OperationID: "change-rule", Method: http.MethodPut, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 413, 422, 503},
 		MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "Replace a rule", Description: "Whole, with its customers: what is left out gets its default. Its place in the order stays. " + atOnce,
 	}, a.changeRule)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "delete-rule", Method: http.MethodDelete, Path: "/api/v1/rules/{id}", Tags: tags, Errors: []int{401, 403, 404, 422, 503},
+		OperationID: "delete-rule", Method: http.MethodDelete, Path: "/api/v1/rules/{id}", Tags: tags, Metadata: needs(access.WriteRules), Errors: []int{401, 403, 404, 422, 503},
 		DefaultStatus: http.StatusNoContent,
 		Summary:       "Delete a rule", Description: "With its customers. " + atOnce,
 	}, a.deleteRule)
@@ -153,6 +155,8 @@ func (a *api) addRule(ctx context.Context, r *addRuleRequest) (*ruleAnswer, erro
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
+	access.Note(ctx, "name", r.Body.Name)
+	access.Note(ctx, "enabled", strconv.FormatBool(r.Body.Enabled))
 	u, err := a.Rules.Create(ctx, app, r.Body.rule())
 	if err != nil {
 		return nil, a.failure(ctx, err)
@@ -177,6 +181,8 @@ func (a *api) changeRule(ctx context.Context, r *changeRuleRequest) (*ruleAnswer
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
+	access.Note(ctx, "name", r.Body.Name)
+	access.Note(ctx, "enabled", strconv.FormatBool(r.Body.Enabled))
 	u, err := a.Rules.Replace(ctx, app, r.ID, r.Body.rule())
 	if err != nil {
 		return nil, a.failure(ctx, err)

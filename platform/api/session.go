@@ -10,10 +10,13 @@ import (
 
 // Session says who is signed in.
 type Session struct {
-	SignedIn      bool   `json:"signed_in" doc:"Whether anybody is signed in." example:"true"`
-	Email         string `json:"email" doc:"E-mail address of the person; empty for the administrator's token and before the first password." example:"ada@example.com"`
-	NeedsPassword bool   `json:"needs_password" doc:"Whether to send e-mail and password next, with PUT /api/v1/me." example:"false"`
-	Version       string `json:"version" doc:"Version of the platform; empty while signed out." example:"1.0.0"`
+	SignedIn      bool           `json:"signed_in" doc:"Whether anybody is signed in." example:"true"`
+	Email         string         `json:"email" doc:"E-mail address of the person; empty for the administrator's token and before the first password." example:"ada@example.com"`
+	NeedsPassword bool           `json:"needs_password" doc:"Whether to send e-mail and password next, with PUT /api/v1/me." example:"false"`
+	Role          string         `json:"role" doc:"Role of the person; empty for tokens, while signed out and before the first password." example:"analyst"`
+	Rights        []access.Right `json:"rights" nullable:"false" doc:"What whoever is signed in may do; see x-right of the operations." example:"[\"events:read\",\"charts:write\"]"`
+	SingleSignOn  bool           `json:"single_sign_on" doc:"Whether one can sign in through an OpenID Connect issuer, at /api/v1/oidc/start." example:"false"`
+	Version       string         `json:"version" doc:"Version of the platform; empty while signed out." example:"1.0.0"`
 }
 
 type sessionAnswer struct{ Body Session }
@@ -63,7 +66,7 @@ func (a *api) addSession() {
 		return nil, nil
 	})
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "change-me", Method: http.MethodPut, Path: "/api/v1/me", Tags: tags,
+		OperationID: "change-me", Method: http.MethodPut, Path: "/api/v1/me", Tags: tags, Metadata: own,
 		MaxBodyBytes: 16 << 10, Errors: []int{401, 403, 409, 422},
 		Summary: "Set e-mail and password", Description: "Of the person who is signed in. Whoever came in by the one-time token becomes the first person.",
 	}, func(ctx context.Context, r *meRequest) (*sessionAnswer, error) {
@@ -87,7 +90,10 @@ func (a *api) signIn(ctx context.Context, r *signInRequest) (access.Principal, e
 }
 
 func (a *api) session(p access.Principal) *sessionAnswer {
-	s := Session{SignedIn: p.SignedIn(), Email: p.Email, NeedsPassword: p.FirstRun}
+	s := Session{
+		SignedIn: p.SignedIn(), Email: p.Email, NeedsPassword: p.FirstRun, Role: string(p.Role), Rights: p.Rights().List(),
+		SingleSignOn: a.Gate.SingleSignOn(),
+	}
 	if s.SignedIn {
 		s.Version = a.Version
 	}

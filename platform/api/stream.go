@@ -8,11 +8,17 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 )
 
-// streams marks operations whose answer is as long as it is: the time an answer
+// streamsKey marks operations whose answer is as long as it is: the time an answer
 // may take does not bound them, but each piece of it has to be taken in stallTime.
-const streams = "streams"
+const streamsKey = "streams"
+
+// streams marks such an operation, which needs this right.
+func streams(right access.Right) map[string]any {
+	return map[string]any{rightKey: right, streamsKey: true}
+}
 
 const stallTime = time.Minute
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/events"
 )
 
@@ -110,7 +111,7 @@ func (a *api) addUsage() {
 	tags := []string{"usage"}
 	errs := []int{401, 404, 422, 503, 504}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "usage-series", Method: http.MethodGet, Path: "/api/v1/usage/series", Tags: tags, Errors: errs,
+		OperationID: "usage-series", Method: http.MethodGet, Path: "/api/v1/usage/series", Tags: tags, Metadata: needs(access.ReadEvents), Errors: errs,
 		Summary: "Usage over time", Description: "Of the last 24 hours unless said otherwise.",
 	}, func(ctx context.Context, r *seriesRequest) (*seriesAnswer, error) {
 		answer, err := a.series(ctx, r)
@@ -120,7 +121,7 @@ func (a *api) addUsage() {
 		return answer, nil
 	})
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "usage-top", Method: http.MethodGet, Path: "/api/v1/usage/top", Tags: tags, Errors: errs,
+		OperationID: "usage-top", Method: http.MethodGet, Path: "/api/v1/usage/top", Tags: tags, Metadata: needs(access.ReadEvents), Errors: errs,
 		Summary: "Usage by user, company, route, status or method", Description: "Of the last 24 hours unless said otherwise.",
 	}, func(ctx context.Context, r *topRequest) (*topAnswer, error) {
 		f, err := a.filter(r.Scope, r.Which, usageRange)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 )
@@ -50,7 +51,7 @@ type userAnswer struct{ Body UserProfile }
 func (a *api) addUsers() {
 	tags := []string{"customers"}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "list-users", Method: http.MethodGet, Path: "/api/v1/users", Tags: tags, Errors: []int{401, 404, 422, 503, 504},
+		OperationID: "list-users", Method: http.MethodGet, Path: "/api/v1/users", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: []int{401, 404, 422, 503, 504},
 		Summary: "Users and their usage", Description: "Of the last 30 days unless said otherwise. With company_id only calls made for that company count.",
 	}, func(ctx context.Context, r *usersRequest) (*usersAnswer, error) {
 		answer, err := a.users(ctx, r)
@@ -60,7 +61,7 @@ func (a *api) addUsers() {
 		return answer, nil
 	})
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "get-user", Method: http.MethodGet, Path: "/api/v1/users/{id}", Tags: tags, Errors: []int{401, 404, 422, 503},
+		OperationID: "get-user", Method: http.MethodGet, Path: "/api/v1/users/{id}", Tags: tags, Metadata: needs(access.ReadCustomers), Errors: []int{401, 404, 422, 503},
 		Summary: "What is known of a user",
 	}, func(ctx context.Context, r *profileRequest) (*userAnswer, error) {
 		app, err := a.application(r.App)

@@ -187,6 +187,9 @@ func (c *Collector) refuse(w http.ResponseWriter, err error) {
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
 	}
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
+	}
 	answerJSON(w, p.Status, p)
 }
 

@@ -71,6 +71,7 @@ type fixture struct {
 	collector *collect.Collector
 	journal   *memory
 	customers *customers.Store
+	gate      *access.Gate
 	app       access.Application
 	docs      *rules.Documents
 }
@@ -91,7 +92,7 @@ func setUp(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	clock := func() time.Time { return noon }
-	f := &fixture{t: t, journal: &memory{}, customers: customers.New(db, clock), app: gate.Applications()[0]}
+	f := &fixture{t: t, journal: &memory{}, customers: customers.New(db, clock), gate: gate, app: gate.Applications()[0]}
 	r := rules.New(db, clock)
 	if f.docs, err = r.Of(t.Context(), f.app); err != nil {
 		t.Fatal(err)

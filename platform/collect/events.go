@@ -66,6 +66,9 @@ func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, ite
 	if single {
 		items = [][]byte{r.body}
 	}
+	if wait := c.Gate.TakeEvents(r.app.ID, len(items)); wait > 0 {
+		return wire.BatchAnswer{}, tooFast(wait)
+	}
 	now := c.Clock()
 	batch := journal.Batch{App: r.app.ID, ReceivedAt: now, Entries: make([]journal.Entry, 0, len(items))}
 	var no refused

@@ -14,12 +14,21 @@ type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
+
+	retryAfter time.Duration // 0: it makes no sense to come again
 }
 
 func (p *problem) Error() string { return p.Detail }
 
 func refusal(status int, detail string) *problem {
 	return &problem{Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+// tooFast refuses events of an application that sends more than its rate.
+func tooFast(wait time.Duration) *problem {
+	p := refusal(http.StatusTooManyRequests, "this application sends more events than its rate allows: send them again after Retry-After seconds")
+	p.retryAfter = wait
+	return p
 }
 
 func answerJSON(w http.ResponseWriter, status int, v any) {

@@ -88,13 +88,19 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func (db *DB) Reader() *sql.DB { return db.reader }
 
 // Write runs fn in a transaction of its own and commits it unless fn fails.
-// Writes wait for each other; keep fn short and off the network.
+// Writes wait for each other; keep fn short and off the network. See Along for
+// what else it may write.
 func (db *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("state: begin: %w", err)
 	}
-	if err := fn(tx); err != nil {
+	besides := alongside(ctx)
+	err = fn(tx)
+	if err == nil && besides != nil {
+		err = besides.fn(ctx, tx)
+	}
+	if err != nil {
 		if back := tx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
 			err = errors.Join(err, back)
 		}
@@ -102,6 +108,9 @@ func (db *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("state: commit: %w", err)
+	}
+	if besides != nil {
+		besides.done.Store(true)
 	}
 	return nil
 }

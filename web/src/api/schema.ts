@@ -14,6 +14,88 @@ export interface paths {
         /** Applications */
         get: operations["list-apps"];
         put?: never;
+        /**
+         * Create an application
+         * @description With an application id of its own.
+         */
+        post: operations["add-app"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Rename an application, limit its rate */
+        put: operations["change-app"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{id}/application-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give it a new application id
+         * @description Its id and its events stay as they are. A revoked application can be sent to again.
+         */
+        post: operations["rotate-app"];
+        /**
+         * Revoke an application
+         * @description The collector refuses all its application ids from then on. What is stored stays, and can be read.
+         */
+        delete: operations["revoke-app"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{id}/old-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Refuse its replaced application ids at once */
+        delete: operations["end-old-ids"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit log
+         * @description Every change that was made through this API or by signing in. Nothing is ever taken out of it.
+         */
+        get: operations["list-audit"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -28,13 +110,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        get?: never;
+        put?: never;
         /**
          * Everything, as an archive to restore from
          * @description A tar archive with all applications, people, events and what is in the journal: whatever was acknowledged before is in it. Its last file is manifest.json; what ends before it is not whole. Nothing is refused meanwhile. gatemeter restore puts it back.
          */
-        get: operations["download-backup"];
-        put?: never;
-        post?: never;
+        post: operations["take-backup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -136,6 +218,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite somebody
+         * @description Takes the place of an earlier invitation for the same address. Nothing is sent: hand the link on yourself.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an invitation back */
+        delete: operations["uninvite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation
+         * @description Sets the session's cookie. Wrong tries are limited.
+         */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -149,6 +288,63 @@ export interface paths {
          * @description Of the person who is signed in. Whoever came in by the one-time token becomes the first person.
          */
         put: operations["change-me"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People and open invitations */
+        get: operations["list-people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person
+         * @description Sessions, API tokens and open invitations of this person end at once. The last owner stays.
+         */
+        delete: operations["remove-person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a role
+         * @description The last owner stays one. Owners are changed by owners only.
+         */
+        put: operations["change-role"];
         post?: never;
         delete?: never;
         options?: never;
@@ -247,6 +443,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** API tokens */
+        get: operations["list-tokens"];
+        put?: never;
+        /**
+         * Create an API token
+         * @description The answer is the only place where its secret is shown.
+         */
+        post: operations["add-token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API token
+         * @description At once.
+         */
+        delete: operations["revoke-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage/series": {
         parameters: {
             query?: never;
@@ -328,12 +565,45 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AddAppRequestBody: {
+            /**
+             * @description Name for people, 1 to 200 characters.
+             * @example My API
+             */
+            name: string;
+        };
+        AddTokenRequestBody: {
+            /**
+             * Format: date-time
+             * @description When it ends, within five years; null or left out is never.
+             * @example 2027-11-22T10:00:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * @description Name for people, 1 to 200 characters.
+             * @example nightly export
+             */
+            name: string;
+            /**
+             * @description What it may do: only what its maker may.
+             * @example [
+             *       "events:read"
+             *     ]
+             */
+            scopes: string[];
+        };
         App: {
             /**
-             * @description What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules.
+             * @description What gateways and SDKs send as X-Moesif-Application-Id. Whoever has it can write events, and read nothing but the governance rules. Empty for those without the right events:write, and when revoked.
              * @example QJ3ZVK5T7XW2MB4RNC6YHDPLAE
              */
             application_id: string;
+            /**
+             * Format: int64
+             * @description Events that it takes at once.
+             * @example 2000
+             */
+            burst: number;
             /**
              * Format: date-time
              * @description When it was made.
@@ -350,10 +620,91 @@ export interface components {
              * @example My API
              */
             name: string;
+            /** @description Application ids that were replaced and are still taken. */
+            old_ids: components["schemas"]["OldID"][];
+            /**
+             * Format: int64
+             * @description Events a second that the collector takes in the long run; 0 is no limit.
+             * @example 500
+             */
+            rate: number;
+            /**
+             * Format: date-time
+             * @description When it was revoked: since then the collector refuses it. Null when it was not.
+             * @example 2026-11-22T10:00:00Z
+             */
+            revoked_at: string | null;
         };
         AppsAnswerBody: {
             /** @description All applications, oldest first. */
             apps: components["schemas"]["App"][];
+        };
+        AuditAnswerBody: {
+            /** @description What was done, newest first. */
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * @description Cursor of the next page; empty at the end.
+             * @example 1105
+             */
+            next: string;
+        };
+        AuditEntry: {
+            /**
+             * @description IP address that the connection came from.
+             * @example 203.0.113.9
+             */
+            address: string;
+            /**
+             * @description The application that was named; empty when none was.
+             * @example app_k3v9x2m7q4ts
+             */
+            app: string;
+            /**
+             * Format: date-time
+             * @description When it was done.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Grows with every entry.
+             * @example 1204
+             */
+            id: number;
+            /**
+             * @description What else tells what was done. Never a secret.
+             * @example {
+             *       "name": "Free plan"
+             *     }
+             */
+            notes: {
+                [key: string]: string;
+            };
+            /**
+             * @description The operation's id in this document.
+             * @example change-rule
+             */
+            operation: string;
+            /**
+             * @description The path it was sent to.
+             * @example /rules/64ca685a833073c6b41b15f3
+             */
+            target: string;
+            /**
+             * @description Id of the person or token; empty for the others.
+             * @example person_k3v9x2m7q4ts
+             */
+            who_id: string;
+            /**
+             * @description person, token, administrator (GATEMETER_ADMIN_TOKEN) or nobody (not signed in).
+             * @example person
+             */
+            who_kind: string;
+            /**
+             * @description E-mail address of the person or name of the token, as it was then.
+             * @example ada@example.com
+             */
+            who_name: string;
         };
         Balance: {
             /**
@@ -401,6 +752,25 @@ export interface components {
              * @example 1190
              */
             stored: number;
+        };
+        ChangeAppRequestBody: {
+            /**
+             * Format: int64
+             * @description Events at once, to 1,000,000; 0 is one second's.
+             * @example 2000
+             */
+            burst?: number;
+            /**
+             * @description Name for people, 1 to 200 characters.
+             * @example My API
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description Events a second, 0 (no limit) to 1,000,000. Above it the collector answers 429 with Retry-After.
+             * @example 500
+             */
+            rate?: number;
         };
         CompaniesAnswerBody: {
             /** @description Also those without calls within the range. */
@@ -685,6 +1055,60 @@ export interface components {
             /** @description One for every interval, also for those without calls. */
             points: components["schemas"]["Point"][];
         };
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description Who is invited.
+             * @example bob@example.com
+             */
+            email: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-11-29T10:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description The invitation's id.
+             * @example invitation_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * @description The role that the person will have.
+             * @example read-only
+             */
+            role: string;
+        };
+        InviteRequestBody: {
+            /**
+             * @description Who is invited.
+             * @example bob@example.com
+             */
+            email: string;
+            /**
+             * @description The role that the person will have.
+             * @example read-only
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "analyst" | "read-only";
+        };
+        JoinRequestBody: {
+            /**
+             * @description Password to sign in with from now on.
+             * @example correct horse battery
+             */
+            password: string;
+            /**
+             * @description The invitation's token.
+             * @example 5VZWQLX7B2KJ4T6Y
+             */
+            token: string;
+        };
         MeRequestBody: {
             /**
              * @description E-mail address to sign in with.
@@ -696,6 +1120,144 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        NewInvitation: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description Who is invited.
+             * @example bob@example.com
+             */
+            email: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-11-29T10:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description The invitation's id.
+             * @example invitation_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * @description The role that the person will have.
+             * @example read-only
+             */
+            role: string;
+            /**
+             * @description What POST /api/v1/join takes, once. It cannot be read again. The link is the console's address followed by #/join?token= and this.
+             * @example 5VZWQLX7B2KJ4T6Y
+             */
+            token: string;
+        };
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description E-mail address of its maker; empty for the administrator's token. It ends when its maker is removed.
+             * @example ada@example.com
+             */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When it ends; null is never.
+             * @example 2027-11-22T10:00:00Z
+             */
+            expires_at: string | null;
+            /**
+             * @description The token's id. It is not the secret.
+             * @example token_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was used last, to a minute; null is not yet.
+             * @example 2026-11-23T02:00:00Z
+             */
+            last_used_at: string | null;
+            /**
+             * @description Name for people.
+             * @example nightly export
+             */
+            name: string;
+            /**
+             * @description What it may do, as long as its maker may do the same.
+             * @example [
+             *       "events:read"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * @description What to send as Authorization: Bearer. It cannot be read again.
+             * @example gmt_5VZWQLX7B2KJ4T6Y
+             */
+            secret: string;
+        };
+        OldID: {
+            /**
+             * @description Its last characters.
+             * @example LAE4
+             */
+            tail: string;
+            /**
+             * Format: date-time
+             * @description From when on it is refused.
+             * @example 2026-12-22T10:00:00Z
+             */
+            until: string;
+        };
+        PeopleAnswerBody: {
+            /** @description Open invitations, oldest first. */
+            invitations: components["schemas"]["Invitation"][];
+            /** @description Everybody, those who came first at the front. */
+            people: components["schemas"]["Person"][];
+        };
+        Person: {
+            /**
+             * Format: date-time
+             * @description When the person joined.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description E-mail address.
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * @description The person's id.
+             * @example person_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * @description Whether the person has a password.
+             * @example true
+             */
+            password: boolean;
+            /**
+             * @description owner, admin, analyst or read-only.
+             * @example analyst
+             */
+            role: string;
+            /**
+             * @description Whether the person has signed in through the OpenID Connect issuer.
+             * @example false
+             */
+            single_sign_on: boolean;
+            /**
+             * @description Whether it is who asks.
+             * @example false
+             */
+            you: boolean;
         };
         PipelineAnswerBody: {
             /** @description The balance of every application, at one moment. */
@@ -742,6 +1304,22 @@ export interface components {
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
             conditions: components["schemas"]["Condition"][];
+        };
+        RoleRequestBody: {
+            /**
+             * @description The new role. It counts from the next request on.
+             * @example analyst
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "analyst" | "read-only";
+        };
+        RotateAppRequestBody: {
+            /**
+             * Format: int64
+             * @description How long the present application id is still taken, 0 to 2592000 (30 days).
+             * @example 86400
+             */
+            grace_seconds?: number;
         };
         Row: {
             /**
@@ -1020,10 +1598,28 @@ export interface components {
              */
             needs_password: boolean;
             /**
+             * @description What whoever is signed in may do; see x-right of the operations.
+             * @example [
+             *       "events:read",
+             *       "charts:write"
+             *     ]
+             */
+            rights: string[];
+            /**
+             * @description Role of the person; empty for tokens, while signed out and before the first password.
+             * @example analyst
+             */
+            role: string;
+            /**
              * @description Whether anybody is signed in.
              * @example true
              */
             signed_in: boolean;
+            /**
+             * @description Whether one can sign in through an OpenID Connect issuer, at /api/v1/oidc/start.
+             * @example false
+             */
+            single_sign_on: boolean;
             /**
              * @description Version of the platform; empty while signed out.
              * @example 1.0.0
@@ -1046,6 +1642,76 @@ export interface components {
              * @example 5VZWQLX7B2KJ4T6Y
              */
             token?: string;
+        };
+        Token: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description E-mail address of its maker; empty for the administrator's token. It ends when its maker is removed.
+             * @example ada@example.com
+             */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When it ends; null is never.
+             * @example 2027-11-22T10:00:00Z
+             */
+            expires_at: string | null;
+            /**
+             * @description The token's id. It is not the secret.
+             * @example token_k3v9x2m7q4ts
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was used last, to a minute; null is not yet.
+             * @example 2026-11-23T02:00:00Z
+             */
+            last_used_at: string | null;
+            /**
+             * @description Name for people.
+             * @example nightly export
+             */
+            name: string;
+            /**
+             * @description What it may do, as long as its maker may do the same.
+             * @example [
+             *       "events:read"
+             *     ]
+             */
+            scopes: string[];
+        };
+        TokenScope: {
+            /**
+             * @description What it lets one do.
+             * @example Change governance rules and sampling
+             */
+            means: string;
+            /**
+             * @description The lowest role that has it.
+             * @example admin
+             */
+            role: string;
+            /**
+             * @description Its name.
+             * @example rules:write
+             */
+            scope: string;
+            /**
+             * @description Whether who asks has it, and can give it to a token.
+             * @example true
+             */
+            yours: boolean;
+        };
+        TokensAnswerBody: {
+            /** @description All scopes there are. */
+            scopes: components["schemas"]["TokenScope"][];
+            /** @description API tokens, newest first. */
+            tokens: components["schemas"]["Token"][];
         };
         TopAnswerBody: {
             /**
@@ -1432,6 +2098,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
             /** @description Internal Server Error */
             500: {
                 headers: {
@@ -1443,7 +2118,473 @@ export interface operations {
             };
         };
     };
-    "download-backup": {
+    "add-app": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddAppRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-app": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The application's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAppRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "rotate-app": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The application's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateAppRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revoke-app": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The application's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "end-old-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The application's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-audit": {
+        parameters: {
+            query?: {
+                /** @description Only what this person or token did, by id. */
+                who?: string;
+                /** @description Entries of a page. */
+                limit?: number;
+                /** @description next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "take-backup": {
         parameters: {
             query?: never;
             header?: never;
@@ -2009,6 +3150,219 @@ export interface operations {
             };
         };
     };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvitation"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    uninvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invitation's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "change-me": {
         parameters: {
             query?: never;
@@ -2069,6 +3423,234 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "remove-person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleRequestBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2641,6 +4223,206 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddTokenRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revoke-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
