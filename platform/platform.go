@@ -23,6 +23,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
+	"github.com/gatemeter/gatemeter/platform/retention"
 	"github.com/gatemeter/gatemeter/platform/rules"
 	"github.com/gatemeter/gatemeter/platform/state"
 )
@@ -62,6 +63,7 @@ type Platform struct {
 	loader    *load.Loader
 	rules     *rules.Rules
 	backups   *backup.Backups
+	retention *retention.Retention
 	handler   http.Handler
 	signInURL string
 
@@ -194,7 +196,7 @@ func (p *Platform) routes(o Options) http.Handler {
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
-		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader, Backups: p.backups,
+		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader, Backups: p.backups, Retention: p.retention,
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	return p.mux(collector, console, metrics)

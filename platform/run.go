@@ -26,6 +26,7 @@ func (p *Platform) Run(ctx context.Context) error {
 	defer stopLoading()
 	loaded := make(chan error, 1)
 	go func() { loaded <- p.loader.Run(loading) }()
+	keptUp := p.keepUp(loading)
 
 	server := &http.Server{
 		Handler:           p.handler,
@@ -67,5 +68,6 @@ func (p *Platform) Run(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("load: %w", err))
 		}
 	}
+	keptUp()
 	return errors.Join(append(errs, p.Close())...)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/gatemeter/gatemeter/platform/backup"
+	"github.com/gatemeter/gatemeter/platform/retention"
 )
 
 // openUpkeep makes the parts that keep the data in order.
@@ -14,7 +16,15 @@ func (p *Platform) openUpkeep(o Options) (err error) {
 	p.backups, err = backup.New(backup.Source{
 		Dir: p.dir, State: p.state, Events: p.events, Journal: p.journal, Loader: p.loader, Clock: o.Clock, Version: o.Version,
 	})
+	p.retention = retention.New(p.state, p.events, o.Clock, o.Logger)
 	return err
+}
+
+// keepUp runs what keeps the data in order, until ctx ends.
+func (p *Platform) keepUp(ctx context.Context) (done func()) {
+	var all sync.WaitGroup
+	all.Go(func() { p.retention.Run(ctx) })
+	return all.Wait
 }
 
 // BackupStopped writes the files of a data directory that nobody uses as an archive (see

@@ -51,9 +51,11 @@ var floors = []struct {
 	{"platform/rules", siblings(5)},
 	{"platform/load", siblings(6)},
 	{"platform/backup", siblings(7)},
-	{"platform/collect", siblings(8)},
-	{"platform/api", siblings(9)},
-	{"platform", append(siblings(10), "web")},
+	{"platform/retention", siblings(8)},
+	{"platform/erase", siblings(9)},
+	{"platform/collect", siblings(10)},
+	{"platform/api", siblings(11)},
+	{"platform", append(siblings(12), "web")},
 	{"web", nil},
 	{"examples", nil},
 	{"plugin/krakend", []string{"moesif"}},
@@ -64,7 +66,7 @@ var floors = []struct {
 }
 
 // platformOrder is the order of the platform's rooms: each may use those before it.
-var platformOrder = []string{"state", "access", "journal", "events", "customers", "rules", "load", "backup", "collect", "api"}
+var platformOrder = []string{"state", "access", "journal", "events", "customers", "rules", "load", "backup", "retention", "erase", "collect", "api"}
 
 // siblings returns what the platform's i-th room may use.
 func siblings(i int) []string {

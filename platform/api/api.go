@@ -20,6 +20,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
+	"github.com/gatemeter/gatemeter/platform/retention"
 	"github.com/gatemeter/gatemeter/platform/rules"
 )
 
@@ -51,6 +52,7 @@ type Options struct {
 	Rules     *rules.Rules
 	Books     Books
 	Backups   Backups
+	Retention Retention
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
@@ -91,6 +93,7 @@ func (a *api) register() {
 	a.addTokens()
 	a.addAudit()
 	a.addBackup()
+	a.addRetention()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
@@ -209,6 +212,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 	var many *access.TooManyError
 	var field *access.FieldError
 	var invalid *rules.InvalidError
+	var days *retention.InvalidError
 	var status huma.StatusError
 	switch {
 	case errors.As(err, &status):
@@ -218,6 +222,8 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(many.Error()), http.Header{"Retry-After": {seconds}})
 	case errors.As(err, &field):
 		return unprocessable("body."+field.Field, field.Message)
+	case errors.As(err, &days):
+		return unprocessable("body."+days.Field, days.Message)
 	case errors.As(err, &invalid):
 		return unprocessables(invalid.Problems)
 	case errors.Is(err, access.ErrRefused):

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/gatemeter/gatemeter/platform/events"
 )
 
 // Balance is the books of one application, in items (events and actions):
@@ -17,6 +19,9 @@ type Balance struct {
 	Rejected  map[string]int64 // never nil
 	Dropped   map[string]int64 // never nil
 	InFlight  int64            // in the journal, not yet in the store
+	// Deleted says what of Stored is not kept any more, by reason, and which bodies
+	// and rollups are not. It is no part of the sum. Never nil.
+	Deleted map[string]events.Deleted
 }
 
 // Books takes three readings that do not know of one another: the journal's
@@ -39,7 +44,7 @@ func (l *Loader) Books(ctx context.Context) ([]Balance, error) {
 	balance := func(app string) *Balance {
 		b := byApp[app]
 		if b == nil {
-			b = &Balance{App: app, Rejected: map[string]int64{}, Dropped: map[string]int64{}}
+			b = &Balance{App: app, Rejected: map[string]int64{}, Dropped: map[string]int64{}, Deleted: map[string]events.Deleted{}}
 			byApp[app] = b
 		}
 		return b
@@ -53,6 +58,9 @@ func (l *Loader) Books(ctx context.Context) ([]Balance, error) {
 	}
 	for app, n := range stored.Stored {
 		balance(app).Stored = n
+	}
+	for app, reasons := range stored.Deleted {
+		balance(app).Deleted = reasons
 	}
 	for app, reasons := range stored.Dropped {
 		balance(app).Dropped = reasons

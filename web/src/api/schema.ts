@@ -372,6 +372,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long data is kept */
+        get: operations["get-retention"];
+        /**
+         * Change how long data is kept
+         * @description Deleting begins at once, in small steps, and cannot be undone. Bodies can not be kept longer than their events, nor sums shorter. The books go on to count what is deleted as stored, and show it beside.
+         */
+        put: operations["change-retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What other settings would delete */
+        get: operations["preview-retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -713,6 +751,20 @@ export interface components {
              */
             app: string;
             /**
+             * @description What was stored and is not kept any more, by reason: retention, erased. Stored counts it all the same.
+             * @example {
+             *       "retention": {
+             *         "actions": 0,
+             *         "bodies": 400,
+             *         "events": 100,
+             *         "rollups": 0
+             *       }
+             *     }
+             */
+            deleted: {
+                [key: string]: components["schemas"]["DeletedRows"];
+            };
+            /**
              * @description Items lost after they were acknowledged, by reason.
              * @example {}
              */
@@ -748,7 +800,7 @@ export interface components {
             };
             /**
              * Format: int64
-             * @description Items in the event store.
+             * @description Items that came into the event store.
              * @example 1190
              */
             stored: number;
@@ -989,6 +1041,32 @@ export interface components {
             user_sample_rate?: {
                 [key: string]: number;
             };
+        };
+        DeletedRows: {
+            /**
+             * Format: int64
+             * @description Actions.
+             * @example 0
+             */
+            actions: number;
+            /**
+             * Format: int64
+             * @description Events whose bodies are gone; those of deleted events are among them.
+             * @example 480000
+             */
+            bodies: number;
+            /**
+             * Format: int64
+             * @description Events.
+             * @example 120000
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Rows of sums.
+             * @example 0
+             */
+            rollups: number;
         };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
@@ -1304,6 +1382,54 @@ export interface components {
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
             conditions: components["schemas"]["Condition"][];
+        };
+        RetentionAnswerBody: {
+            /**
+             * Format: int64
+             * @description Days for which bodies are kept; 0 is as long as their events.
+             * @default 0
+             * @example 14
+             */
+            bodies_days: number;
+            /**
+             * Format: int64
+             * @description Days for which events are kept, with their headers and bodies, and actions; 0 is for ever.
+             * @default 0
+             * @example 90
+             */
+            events_days: number;
+            /**
+             * Format: int64
+             * @description Days for which the sums by minute, hour and day are kept that charts are drawn from; 0 is for ever.
+             * @default 0
+             * @example 730
+             */
+            rollups_days: number;
+            /** @description What these settings would delete now. */
+            would_delete: components["schemas"]["DeletedRows"];
+        };
+        RetentionDays: {
+            /**
+             * Format: int64
+             * @description Days for which bodies are kept; 0 is as long as their events.
+             * @default 0
+             * @example 14
+             */
+            bodies_days: number;
+            /**
+             * Format: int64
+             * @description Days for which events are kept, with their headers and bodies, and actions; 0 is for ever.
+             * @default 0
+             * @example 90
+             */
+            events_days: number;
+            /**
+             * Format: int64
+             * @description Days for which the sums by minute, hour and day are kept that charts are drawn from; 0 is for ever.
+             * @default 0
+             * @example 730
+             */
+            rollups_days: number;
         };
         RoleRequestBody: {
             /**
@@ -3680,6 +3806,247 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-retention": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-retention": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionDays"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "preview-retention": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Days for which events are kept, with their headers and bodies, and actions; 0 is for ever. */
+                events_days?: number;
+                /** @description Days for which bodies are kept; 0 is as long as their events. */
+                bodies_days?: number;
+                /** @description Days for which the sums by minute, hour and day are kept that charts are drawn from; 0 is for ever. */
+                rollups_days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
