@@ -4,15 +4,27 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/gatemeter/gatemeter/platform/api"
 	"github.com/gatemeter/gatemeter/platform/backup"
 	"github.com/gatemeter/gatemeter/platform/retention"
 )
 
 // openUpkeep makes the parts that keep the data in order.
 func (p *Platform) openUpkeep(o Options) (err error) {
+	left, err := filepath.Glob(filepath.Join(p.dir, api.ScratchPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
 	p.backups, err = backup.New(backup.Source{
 		Dir: p.dir, State: p.state, Events: p.events, Journal: p.journal, Loader: p.loader, Clock: o.Clock, Version: o.Version,
 	})

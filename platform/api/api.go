@@ -53,6 +53,8 @@ type Options struct {
 	Books     Books
 	Backups   Backups
 	Retention Retention
+	Exporter  Exporter
+	Scratch   Scratch
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
@@ -94,6 +96,7 @@ func (a *api) register() {
 	a.addAudit()
 	a.addBackup()
 	a.addRetention()
+	a.addExport()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
