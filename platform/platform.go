@@ -20,6 +20,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/backup"
 	"github.com/gatemeter/gatemeter/platform/collect"
 	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/erase"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
@@ -64,6 +65,7 @@ type Platform struct {
 	rules     *rules.Rules
 	backups   *backup.Backups
 	retention *retention.Retention
+	erasures  *erase.Erasures
 	handler   http.Handler
 	signInURL string
 
@@ -197,7 +199,7 @@ func (p *Platform) routes(o Options) http.Handler {
 	})
 	console := api.New(api.Options{
 		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader, Backups: p.backups, Retention: p.retention,
-		Exporter: p.events, Scratch: api.Scratch{Dir: p.dir, Free: p.journal.Free, Reserve: journal.Reserve},
+		Erasures: p.erasures, Exporter: p.events, Scratch: api.Scratch{Dir: p.dir, Free: p.journal.Free, Reserve: journal.Reserve},
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	return p.mux(collector, console, metrics)

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/api"
 	"github.com/gatemeter/gatemeter/platform/backup"
+	"github.com/gatemeter/gatemeter/platform/erase"
 	"github.com/gatemeter/gatemeter/platform/retention"
 )
 
@@ -29,13 +31,30 @@ func (p *Platform) openUpkeep(o Options) (err error) {
 		Dir: p.dir, State: p.state, Events: p.events, Journal: p.journal, Loader: p.loader, Clock: o.Clock, Version: o.Version,
 	})
 	p.retention = retention.New(p.state, p.events, o.Clock, o.Logger)
+	p.erasures = erase.New(erase.Options{
+		State: p.state, Events: p.events, Journal: p.journal, Loader: p.loader, Apps: p.gate.Application,
+		Rooms: p.rooms(), Clock: o.Clock, Logger: o.Logger,
+	})
 	return err
+}
+
+// rooms are those that know customers by their ids, besides the event store.
+func (p *Platform) rooms() []erase.Room {
+	return []erase.Room{
+		func(ctx context.Context, app access.Application, kind, id string) (map[string]int64, error) {
+			return p.rules.Forget(ctx, app, kind == erase.Company, id)
+		},
+		func(ctx context.Context, app access.Application, kind, id string) (map[string]int64, error) {
+			return p.customers.Forget(ctx, app.ID, kind, id)
+		},
+	}
 }
 
 // keepUp runs what keeps the data in order, until ctx ends.
 func (p *Platform) keepUp(ctx context.Context) (done func()) {
 	var all sync.WaitGroup
 	all.Go(func() { p.retention.Run(ctx) })
+	all.Go(func() { p.erasures.Run(ctx) })
 	return all.Wait
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/backup"
 	"github.com/gatemeter/gatemeter/platform/customers"
+	"github.com/gatemeter/gatemeter/platform/erase"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/gatemeter/gatemeter/platform/retention"
@@ -55,6 +56,7 @@ type Options struct {
 	Retention Retention
 	Exporter  Exporter
 	Scratch   Scratch
+	Erasures  Erasures
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
@@ -97,6 +99,7 @@ func (a *api) register() {
 	a.addBackup()
 	a.addRetention()
 	a.addExport()
+	a.addErasures()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
@@ -239,7 +242,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error403Forbidden("only a person who is signed in with a session can do this")
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
-	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound):
+	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, rules.ErrNotFound), errors.Is(err, erase.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())

@@ -118,7 +118,9 @@ func (s *Store) open(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) openFile() (*sql.DB, error) {
+func (s *Store) openFile() (*sql.DB, error) { return s.openAt(s.path) }
+
+func (s *Store) openAt(path string) (*sql.DB, error) {
 	settings := url.Values{
 		"memory_limit":                 {strconv.FormatInt(s.o.MemoryLimit>>20, 10) + "MiB"},
 		"threads":                      {strconv.Itoa(s.o.Threads)},
@@ -129,7 +131,7 @@ func (s *Store) openFile() (*sql.DB, error) {
 		// Of a new file.
 		"storage_compatibility_version": {storageVersion},
 	}
-	connector, err := duckdb.NewConnector(s.path+"?"+settings.Encode(), nil)
+	connector, err := duckdb.NewConnector(path+"?"+settings.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type pending struct {
 	fresh   int    // how many are new
 	advance uint64 // not a batch: move the sequence numbers past this one
 	trim    uint64 // not a batch: forget the blocks up to this one
+	scrub   bool   // not a batch, and alone: rewrite the files
 
 	receipt Receipt
 	err     error

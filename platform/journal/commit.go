@@ -46,6 +46,11 @@ func (j *Journal) commit() {
 	for {
 		select {
 		case p := <-j.queue:
+			if p.scrub {
+				p.err = j.rewrite()
+				close(p.done)
+				continue
+			}
 			j.commitGroup(j.gather(p))
 		case <-expire.C:
 			j.expire()
