@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -21,46 +22,49 @@ type asked struct {
 	name   string
 	path   string
 	bound  float64 // ms
-	varies func(r *rand.Rand) url.Values
+	varies func(a *asking) url.Values
+}
+
+// asking is what questions vary with.
+type asking struct {
+	*rand.Rand
+	newest time.Time // of all events
 }
 
 // month is the range of the questions, not on the hour.
-func month(r *rand.Rand, more ...string) url.Values {
-	now := time.Now().Add(-time.Duration(r.IntN(3600)) * time.Second)
-	v := url.Values{"from": {now.Add(-28 * 24 * time.Hour).UTC().Format(time.RFC3339)}, "to": {now.UTC().Format(time.RFC3339)}}
+func (a *asking) month(more ...string) url.Values {
+	end := a.newest.Add(-time.Duration(a.IntN(3600)) * time.Second).UTC()
+	v := url.Values{"from": {end.Add(-past).Format(time.RFC3339)}, "to": {end.Format(time.RFC3339)}}
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
 	}
 	return v
 }
 
-// What only the events can answer: a kind of call of a customer.
-func monthOfPosts(r *rand.Rand, more ...string) url.Values {
-	return month(r, append(more, "verb", "POST")...)
-}
+func (a *asking) customer() string { return fmt.Sprintf("usr_%03d_%04d", a.IntN(380), a.IntN(25)) }
 
-func customer(r *rand.Rand) string {
-	return fmt.Sprintf("usr_%03d_%04d", r.IntN(380), r.IntN(25))
-}
-
+// The dashboard's questions. Only the events can answer those about both a
+// customer and a kind of call.
 var dashboard = []asked{
-	{"top companies, from rollups, p95", "/api/v1/usage/top", 300, func(r *rand.Rand) url.Values { return month(r, "by", "company") }},
-	{"series by route, from rollups, p95", "/api/v1/usage/series", 300, func(r *rand.Rand) url.Values { return month(r, "by", "route") }},
-	{"p99 by status, from rollups, p95", "/api/v1/usage/top", 300, func(r *rand.Rand) url.Values { return month(r, "by", "status") }},
-	{"companies with their unique users, from rollups, p95", "/api/v1/companies", 300, func(r *rand.Rand) url.Values { return month(r) }},
-	{"top companies, from events, p95", "/api/v1/usage/top", 1500, func(r *rand.Rand) url.Values { return monthOfPosts(r, "by", "company") }},
-	{"series by route, from events, p95", "/api/v1/usage/series", 1500, func(r *rand.Rand) url.Values { return month(r, "by", "route", "q", "/v2/") }},
-	{"p99 by status, from events, p95", "/api/v1/usage/top", 1500, func(r *rand.Rand) url.Values {
-		return month(r, "by", "status", "company_id", fmt.Sprintf("com_%03d", r.IntN(20)))
+	{"top companies, from rollups, p95", "/api/v1/usage/top", 300, func(a *asking) url.Values { return a.month("by", "company") }},
+	{"series by route, from rollups, p95", "/api/v1/usage/series", 300, func(a *asking) url.Values { return a.month("by", "route") }},
+	{"p99 by status, from rollups, p95", "/api/v1/usage/top", 300, func(a *asking) url.Values { return a.month("by", "status") }},
+	{"companies with their unique users, from rollups, p95", "/api/v1/companies", 300, func(a *asking) url.Values { return a.month() }},
+	{"top companies of GET, from events, p95", "/api/v1/usage/top", 1500, func(a *asking) url.Values { return a.month("by", "company", "verb", "GET") }},
+	{"series by company of GET, from events, p95", "/api/v1/usage/series", 1500, func(a *asking) url.Values {
+		return a.month("by", "company", "verb", "GET")
 	}},
-	{"last 50 calls of a customer, p95", "/api/v1/events", 50, func(r *rand.Rand) url.Values {
-		return url.Values{"user_id": {customer(r)}, "limit": {"50"}}
+	{"p99 by status of a company, from events, p95", "/api/v1/usage/top", 1500, func(a *asking) url.Values {
+		return a.month("by", "status", "company_id", fmt.Sprintf("com_%03d", a.IntN(20)))
 	}},
-	{"last 50 calls of a customer, bodies included, p95", "/api/v1/events", 50, func(r *rand.Rand) url.Values {
-		return url.Values{"user_id": {customer(r)}, "limit": {"50"}, "bodies": {"true"}}
+	{"last 50 calls of a customer, p95", "/api/v1/events", 50, func(a *asking) url.Values {
+		return url.Values{"user_id": {a.customer()}, "limit": {"50"}}
 	}},
-	{"last 50 calls of a route with a status, p95", "/api/v1/events", 50, func(r *rand.Rand) url.Values {
-		return url.Values{"route": {"/v2/webhooks"}, "status": {[]string{"404", "429", "500", "502"}[r.IntN(4)]}, "limit": {"50"}}
+	{"last 50 calls of a customer, bodies included, p95", "/api/v1/events", 50, func(a *asking) url.Values {
+		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "bodies": {"true"}}
+	}},
+	{"last 50 calls of a route with a status, p95", "/api/v1/events", 50, func(a *asking) url.Values {
+		return url.Values{"route": {"/v2/webhooks"}, "status": {[]string{"404", "429", "500", "502"}[a.IntN(4)]}, "limit": {"50"}}
 	}},
 }
 
@@ -83,11 +87,14 @@ func (b *bench) askPlatform(ctx context.Context, h *house, p *platform) ([]row, 
 	rows := []row{atMost("disk for an event of 1.2 KB, bodies and rollups included", float64(file.Size())/float64(stored), 250, "%.0f bytes",
 		fmt.Sprintf("%d events", stored))}
 	times := make([][]time.Duration, len(dashboard))
-	rng := rand.New(rand.NewPCG(5, 5)) // #nosec G404 -- not a secret
+	a := &asking{Rand: rand.New(rand.NewPCG(5, 5))} // #nosec G404 -- not a secret
+	if a.newest, err = p.newest(ctx); err != nil {
+		return rows, err
+	}
 	for round := range b.store.asks + 1 {
 		for i, q := range dashboard {
 			var answer json.RawMessage
-			query := q.varies(rng)
+			query := q.varies(a)
 			began := time.Now()
 			if err := p.ask(ctx, q.path, query, &answer); err != nil {
 				return rows, err
@@ -103,4 +110,22 @@ func (b *bench) askPlatform(ctx context.Context, h *house, p *platform) ([]row, 
 			"p50 "+strconv.FormatFloat(quantile(times[i], 0.5)/1000, 'f', 0, 64)+" ms, "+strconv.Itoa(len(times[i]))+" times"))
 	}
 	return rows, nil
+}
+
+// newest is the time of the last call.
+func (p *platform) newest(ctx context.Context) (time.Time, error) {
+	var answer struct {
+		Events []struct {
+			Request struct {
+				Time time.Time `json:"time"`
+			} `json:"request"`
+		} `json:"events"`
+	}
+	if err := p.ask(ctx, "/api/v1/events", url.Values{"limit": {"1"}}, &answer); err != nil {
+		return time.Time{}, err
+	}
+	if len(answer.Events) == 0 {
+		return time.Time{}, errors.New("there are no events")
+	}
+	return answer.Events[0].Request.Time, nil
 }

@@ -175,7 +175,7 @@ func (t *Traffic) answer(op *operation, status int, at time.Time) []byte {
 	if status >= 400 {
 		return fmt.Appendf(nil, `{"error":{"status":%d,"code":"E%d","message":"the request could not be answered","trace":"%08x"}}`, status, status, r.Uint32())
 	}
-	b := append(t.buf[:0], `{"data":[`...)
+	b := fmt.Append(t.buf[:0], `{"data":[`)
 	for i := range 1 + r.IntN(op.items) {
 		if i > 0 {
 			b = append(b, ',')

@@ -121,15 +121,16 @@ type Seen struct {
 func (s *Store) Seen(ctx context.Context, app string, seen []Seen) error {
 	err := s.db.Write(ctx, func(tx *sql.Tx) (err error) {
 		// Each load sees thousands: to parse the statements costs more than to run them.
-		prepare := func(name string) *sql.Stmt {
-			st, failed := tx.PrepareContext(ctx, queries.Get(name))
-			err = errors.Join(err, failed)
-			return st // closed with the transaction
-		}
-		company, user := prepare("see_company"), prepare("see_user")
+		company, err := tx.PrepareContext(ctx, queries.Get("see_company"))
 		if err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, company.Close()) }()
+		user, err := tx.PrepareContext(ctx, queries.Get("see_user"))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, user.Close()) }()
 		for _, v := range seen {
 			if v.Kind == KindUser {
 				_, err = user.ExecContext(ctx, app, v.ID, v.Company, v.First.UnixMicro(), v.Last.UnixMicro())

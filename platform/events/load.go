@@ -83,6 +83,9 @@ func (s *Store) load(ctx context.Context, blocks []Block) (err error) {
 		if err := roll(ctx, tx, last.Seq); err != nil {
 			return err
 		}
+		if err := s.compact(ctx, tx, last.ReceivedAt); err != nil {
+			return err
+		}
 		behind = tail{}
 	}
 	if err := tx.Commit(); err != nil {

@@ -128,9 +128,7 @@ func roll(ctx context.Context, tx *sql.Tx, upTo uint64) error {
 	}
 	for _, rollups := range allRollups {
 		for _, r := range rollups {
-			q := build("roll", map[string]string{
-				"table": r.table, "grain": grainNames[r.grain], "dimensions": r.dimensions, "keys": r.keys,
-			}, condition{}, []any{rolled}, nil)
+			q := r.statement("roll", rolled)
 			if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
 				return fmt.Errorf("roll up into %s: %w", r.table, err)
 			}

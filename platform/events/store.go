@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -47,7 +48,9 @@ type Store struct {
 	closed bool
 
 	loading sync.Mutex // one load at a time
-	tail    tail       // what is not rolled up; whoever loads or opens has it
+	// Both belong to whoever loads or opens.
+	tail      tail      // what is not rolled up
+	compacted time.Time // the day on which the rollups were compacted
 
 	copying sync.Mutex
 	file    *os.File // what copies are read from; nil before the first; guarded by copying
@@ -228,11 +231,6 @@ func isFatal(err error) bool {
 	}
 	return d.Type == duckdb.ErrorTypeFatal || d.Type == duckdb.ErrorTypeInternal ||
 		strings.Contains(d.Msg, "database has been invalidated")
-}
-
-// ask runs one query of any number of rows in a transaction of its own.
-func (s *Store) ask(ctx context.Context, q question, row func(*sql.Rows) error) error {
-	return s.do(func() error { return query(ctx, s.db, q, row) })
 }
 
 // querier is a *sql.DB, *sql.Conn or *sql.Tx.

@@ -1,0 +1,4 @@
+INSERT INTO {table} BY NAME
+SELECT *
+FROM compacted
+ORDER BY app, time, {dimensions};
