@@ -10,12 +10,14 @@ import (
 )
 
 // newMetrics returns the registry of /metrics, with the books in it.
-func newMetrics(loader *load.Loader) *prometheus.Registry {
+func (p *Platform) newMetrics(clock func() time.Time) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&booksCollector{loader: loader},
+		&booksCollector{loader: p.loader},
+		&partsCollector{p: p, clock: clock},
+		p.loads,
 	)
 	return registry
 }
@@ -27,6 +29,8 @@ var (
 		"What became of the items, by outcome (stored, duplicate, rejected, dropped) and reason.", []string{"app", "outcome", "reason"}, nil)
 	inFlightDesc = prometheus.NewDesc("gatemeter_platform_in_flight",
 		"Items on disk that are not in the event store yet.", []string{"app"}, nil)
+	deletedDesc = prometheus.NewDesc("gatemeter_platform_deleted_total",
+		"What was deleted after it was stored, by what (events, actions, bodies, rollups) and reason (retention, erased).", []string{"app", "what", "reason"}, nil)
 )
 
 // booksCollector reads the balance whenever metrics are asked for.
@@ -39,6 +43,7 @@ func (c *booksCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- receivedDesc
 	ch <- outcomesDesc
 	ch <- inFlightDesc
+	ch <- deletedDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -62,6 +67,12 @@ func (c *booksCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		for reason, n := range b.Dropped {
 			counter(outcomesDesc, n, b.App, "dropped", reason)
+		}
+		for reason, d := range b.Deleted {
+			counter(deletedDesc, d.Events, b.App, "events", reason)
+			counter(deletedDesc, d.Actions, b.App, "actions", reason)
+			counter(deletedDesc, d.Bodies, b.App, "bodies", reason)
+			counter(deletedDesc, d.Rollups, b.App, "rollups", reason)
 		}
 		ch <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(b.InFlight), b.App)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/retention"
 	"github.com/gatemeter/gatemeter/platform/rules"
 	"github.com/gatemeter/gatemeter/platform/state"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // DefaultListen is the address that the platform's command listens on.
@@ -66,6 +68,9 @@ type Platform struct {
 	backups   *backup.Backups
 	retention *retention.Retention
 	erasures  *erase.Erasures
+	loads     prometheus.Histogram
+	replay    uint64      // the journal's last block when it was opened
+	caughtUp  atomic.Bool // that block is in the store
 	handler   http.Handler
 	signInURL string
 
@@ -183,7 +188,8 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.journal.Close)
-	if p.loader, err = load.New(p.journal, p.events, seenSink{p.customers}, o.Logger); err != nil {
+	p.replay, p.loads = p.journal.Last(), newLoads()
+	if p.loader, err = load.New(p.journal, timedStore{p.events, p.loads}, seenSink{p.customers}, o.Logger); err != nil {
 		return err
 	}
 	p.rules = rules.New(p.state, o.Clock)
@@ -192,14 +198,14 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 
 // routes puts the parts together under one address.
 func (p *Platform) routes(o Options) http.Handler {
-	metrics := newMetrics(p.loader)
+	metrics := p.newMetrics(o.Clock)
 	collector := collect.New(collect.Options{
 		Gate: p.gate, Journal: p.journal, Customers: p.customers, Rules: p.rules,
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
 		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader, Backups: p.backups, Retention: p.retention,
-		Erasures: p.erasures, Exporter: p.events, Scratch: api.Scratch{Dir: p.dir, Free: p.journal.Free, Reserve: journal.Reserve},
+		Metrics: metrics, Erasures: p.erasures, Exporter: p.events, Scratch: api.Scratch{Dir: p.dir, Free: p.journal.Free, Reserve: journal.Reserve},
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	return p.mux(collector, console, metrics)

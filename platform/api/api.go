@@ -23,6 +23,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/gatemeter/gatemeter/platform/retention"
 	"github.com/gatemeter/gatemeter/platform/rules"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // answerTime bounds how long an answer may be computed.
@@ -57,6 +58,7 @@ type Options struct {
 	Exporter  Exporter
 	Scratch   Scratch
 	Erasures  Erasures
+	Metrics   prometheus.Registerer
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
@@ -72,7 +74,7 @@ type api struct {
 func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	a := &api{Options: o, huma: humago.New(mux, describe(o.Version))}
-	a.huma.UseMiddleware(a.guard)
+	a.huma.UseMiddleware(newTimes(o.Metrics).timed, a.guard)
 	a.register()
 	mux.Handle(access.OIDCPath, o.Gate.OIDCHandler())
 	mux.HandleFunc("/api/", refuse(http.StatusNotFound, "no such operation: see /api/openapi.json"))

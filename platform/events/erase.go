@@ -75,12 +75,9 @@ func (s *Store) Traces(ctx context.Context, app, by, id string) (rows int64, err
 	c.and("app = ?", app)
 	c.and(column+" = ?", id)
 	count := func(table string) error {
-		return s.ask(ctx, build("prune_count", map[string]string{"table": table}, c, nil, nil), func(r *sql.Rows) error {
-			var n int64
-			err := r.Scan(&n)
-			rows += n
-			return err
-		})
+		n, err := s.count(ctx, table, c)
+		rows += n
+		return err
 	}
 	for _, table := range []string{"events", "actions"} {
 		if err := count(table); err != nil {

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 )
@@ -35,10 +34,7 @@ func (s *Store) ExportSize(ctx context.Context, f Filter, format string, bodies 
 	if err != nil {
 		return 0, err
 	}
-	var n int64
-	err = s.ask(ctx, build("prune_count", map[string]string{"table": "events"}, c, nil, nil), func(rows *sql.Rows) error {
-		return rows.Scan(&n)
-	})
+	n, err := s.count(ctx, "events", c)
 	if err != nil {
 		return 0, err
 	}

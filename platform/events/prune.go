@@ -147,9 +147,8 @@ func (s *Store) Prunable(ctx context.Context, c Cut) (d Deleted, err error) {
 			return err
 		}
 		for _, p := range c.parts(rolled) {
-			q := build("prune_count", map[string]string{"table": p.table}, p.condition, nil, nil)
-			var n int64
-			if err := query(ctx, tx, q, func(rows *sql.Rows) error { return rows.Scan(&n) }); err != nil {
+			n, err := countRows(ctx, tx, p.table, p.condition)
+			if err != nil {
 				return err
 			}
 			d.add(p.what, n)
@@ -157,6 +156,21 @@ func (s *Store) Prunable(ctx context.Context, c Cut) (d Deleted, err error) {
 		return nil
 	})
 	return d, err
+}
+
+// count counts the rows of a table.
+func (s *Store) count(ctx context.Context, table string, c condition) (n int64, err error) {
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		n, err = countRows(ctx, tx, table, c)
+		return err
+	})
+	return n, err
+}
+
+func countRows(ctx context.Context, tx *sql.Tx, table string, c condition) (n int64, err error) {
+	q := build("prune_count", map[string]string{"table": table}, c, nil, nil)
+	err = query(ctx, tx, q, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	return n, err
 }
 
 func (p part) prune(ctx context.Context, tx *sql.Tx) (int64, error) {

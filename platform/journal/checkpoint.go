@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -26,6 +27,29 @@ func (j *Journal) CopyTo(_ context.Context, dir string) error {
 func (j *Journal) Free() (bytes uint64, ok bool) {
 	usage, err := j.fs.GetDiskUsage(j.dir)
 	return usage.AvailBytes, err == nil
+}
+
+// Size is how many bytes the journal takes on the disk.
+func (j *Journal) Size() (bytes uint64, err error) {
+	if err := j.use(); err != nil {
+		return 0, err
+	}
+	defer j.release()
+	return j.db.Metrics().DiskSpaceUsage(), nil
+}
+
+// Oldest is when the first block after a sequence number was received; ok is false
+// when there is none.
+func (j *Journal) Oldest(after uint64) (received time.Time, ok bool, err error) {
+	if err := j.use(); err != nil {
+		return received, false, err
+	}
+	defer j.release()
+	err = eachHead(j.db, after, func(_ uint64, h head) (bool, error) {
+		received, ok = h.receivedAt, true
+		return false, nil
+	})
+	return received, ok, err
 }
 
 // Reserve is how many bytes must be free on the disk for the journal to take anything.
