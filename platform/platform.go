@@ -27,6 +27,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/gatemeter/gatemeter/platform/retention"
 	"github.com/gatemeter/gatemeter/platform/rules"
+	"github.com/gatemeter/gatemeter/platform/sources"
 	"github.com/gatemeter/gatemeter/platform/state"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -68,6 +69,7 @@ type Platform struct {
 	backups   *backup.Backups
 	retention *retention.Retention
 	erasures  *erase.Erasures
+	sources   *sources.Sources
 	loads     prometheus.Histogram
 	replay    uint64      // the journal's last block when it was opened
 	caughtUp  atomic.Bool // that block is in the store
@@ -200,15 +202,15 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 func (p *Platform) routes(o Options) http.Handler {
 	metrics := p.newMetrics(o.Clock)
 	collector := collect.New(collect.Options{
-		Gate: p.gate, Journal: p.journal, Customers: p.customers, Rules: p.rules,
+		Gate: p.gate, Journal: p.sources.Watch(p.journal), Customers: p.customers, Rules: p.rules,
 		Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
 		Gate: p.gate, Events: p.events, Customers: p.customers, Rules: p.rules, Books: p.loader, Backups: p.backups, Retention: p.retention,
-		Metrics: metrics, Erasures: p.erasures, Exporter: p.events, Scratch: api.Scratch{Dir: p.dir, Free: p.journal.Free, Reserve: journal.Reserve},
+		Metrics: metrics, Sources: p.sources, Erasures: p.erasures, Exporter: p.events, Scratch: api.Scratch{Dir: p.dir, Free: p.journal.Free, Reserve: journal.Reserve},
 		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
 	})
-	return p.mux(collector, console, metrics)
+	return p.mux(sources.Named(collector), console, metrics)
 }
 
 // announce tells how to sign in for the first time, as long as nobody can.

@@ -12,8 +12,10 @@ import (
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/api"
 	"github.com/gatemeter/gatemeter/platform/backup"
+	"github.com/gatemeter/gatemeter/platform/collect"
 	"github.com/gatemeter/gatemeter/platform/erase"
 	"github.com/gatemeter/gatemeter/platform/retention"
+	"github.com/gatemeter/gatemeter/platform/sources"
 )
 
 // openUpkeep makes the parts that keep the data in order.
@@ -31,6 +33,7 @@ func (p *Platform) openUpkeep(o Options) (err error) {
 		Dir: p.dir, State: p.state, Events: p.events, Journal: p.journal, Loader: p.loader, Clock: o.Clock, Version: o.Version,
 	})
 	p.retention = retention.New(p.state, p.events, o.Clock, o.Logger)
+	p.sources = sources.New(p.state, collect.Remember, o.Clock, o.Logger)
 	p.erasures = erase.New(erase.Options{
 		State: p.state, Events: p.events, Journal: p.journal, Loader: p.loader, Apps: p.gate.Application,
 		Rooms: p.rooms(), Clock: o.Clock, Logger: o.Logger,
@@ -55,6 +58,7 @@ func (p *Platform) keepUp(ctx context.Context) (done func()) {
 	var all sync.WaitGroup
 	all.Go(func() { p.retention.Run(ctx) })
 	all.Go(func() { p.erasures.Run(ctx) })
+	all.Go(func() { p.sources.Run(ctx) })
 	return all.Wait
 }
 

@@ -53,9 +53,10 @@ var floors = []struct {
 	{"platform/backup", siblings(7)},
 	{"platform/retention", siblings(8)},
 	{"platform/erase", siblings(9)},
-	{"platform/collect", siblings(10)},
-	{"platform/api", siblings(11)},
-	{"platform", append(siblings(12), "web")},
+	{"platform/sources", siblings(10)},
+	{"platform/collect", siblings(11)},
+	{"platform/api", siblings(12)},
+	{"platform", append(siblings(13), "web")},
 	{"web", nil},
 	{"examples", nil},
 	{"plugin/krakend", []string{"moesif"}},
@@ -66,7 +67,7 @@ var floors = []struct {
 }
 
 // platformOrder is the order of the platform's rooms: each may use those before it.
-var platformOrder = []string{"state", "access", "journal", "events", "customers", "rules", "load", "backup", "retention", "erase", "collect", "api"}
+var platformOrder = []string{"state", "access", "journal", "events", "customers", "rules", "load", "backup", "retention", "erase", "sources", "collect", "api"}
 
 // siblings returns what the platform's i-th room may use.
 func siblings(i int) []string {

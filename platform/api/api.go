@@ -58,6 +58,7 @@ type Options struct {
 	Exporter  Exporter
 	Scratch   Scratch
 	Erasures  Erasures
+	Sources   Sources
 	Metrics   prometheus.Registerer
 	Clock     func() time.Time
 	Logger    *slog.Logger
@@ -102,6 +103,7 @@ func (a *api) register() {
 	a.addRetention()
 	a.addExport()
 	a.addErasures()
+	a.addSources()
 }
 
 // refuse answers everything with one problem document (RFC 9457).

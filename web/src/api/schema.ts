@@ -433,6 +433,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pipeline/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who sends what, and how late
+         * @description By minute and by source, for a week; without a range the last hour. What a gateway had to drop is not on the wire: its own metrics tell.
+         */
+        get: operations["list-sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/retention": {
         parameters: {
             query?: never;
@@ -1875,6 +1895,147 @@ export interface components {
              * @example 5VZWQLX7B2KJ4T6Y
              */
             token?: string;
+        };
+        Source: {
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes before they happened: the sender's clock is wrong.
+             * @example 0
+             */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             * @example 12
+             */
+            batches: number;
+            /**
+             * Format: double
+             * @description Half of the items came at most this many seconds after they happened; a step of 0.1 s to a day. Null without items, or beyond a day.
+             * @example 2
+             */
+            delay_p50_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 95 %.
+             * @example 5
+             */
+            delay_p95_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 99 %.
+             * @example 5
+             */
+            delay_p99_s: number | null;
+            /**
+             * Format: int64
+             * @description Items that had come in before.
+             * @example 0
+             */
+            duplicate: number;
+            /**
+             * Format: date-time
+             * @description The last minute in which it sent something.
+             * @example 2026-11-22T10:59:00Z
+             */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes after they happened.
+             * @example 3
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Items that came in and were acknowledged.
+             * @example 2400
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Items that were refused.
+             * @example 0
+             */
+            rejected: number;
+            /**
+             * @description What the gateway or SDK calls itself, with its version.
+             * @example moesif-nodejs/3.1.2
+             */
+            source: string;
+        };
+        SourceInterval: {
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes before they happened: the sender's clock is wrong.
+             * @example 0
+             */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             * @example 12
+             */
+            batches: number;
+            /**
+             * Format: double
+             * @description Half of the items came at most this many seconds after they happened; a step of 0.1 s to a day. Null without items, or beyond a day.
+             * @example 2
+             */
+            delay_p50_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 95 %.
+             * @example 5
+             */
+            delay_p95_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 99 %.
+             * @example 5
+             */
+            delay_p99_s: number | null;
+            /**
+             * Format: int64
+             * @description Items that had come in before.
+             * @example 0
+             */
+            duplicate: number;
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes after they happened.
+             * @example 3
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Items that came in and were acknowledged.
+             * @example 2400
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Items that were refused.
+             * @example 0
+             */
+            rejected: number;
+            /**
+             * Format: date-time
+             * @description Begin of the interval.
+             * @example 2026-11-22T10:00:00Z
+             */
+            t: string;
+        };
+        SourcesAnswerBody: {
+            /**
+             * Format: int64
+             * @description Length of an interval, in seconds.
+             * @example 60
+             */
+            interval_seconds: number;
+            /** @description In the order of time; those in which nothing came in have zeros. */
+            intervals: components["schemas"]["SourceInterval"][];
+            /** @description Who sent most comes first. */
+            sources: components["schemas"]["Source"][];
         };
         Token: {
             /**
@@ -4281,6 +4442,87 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-sources": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
