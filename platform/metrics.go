@@ -4,28 +4,29 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
 // newMetrics returns the registry of /metrics, with the books in it.
-func newMetrics(loader *load.Loader, j *journal.Journal) *prometheus.Registry {
+func (p *Platform) newMetrics(clock func() time.Time) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&booksCollector{loader: loader},
+		&booksCollector{loader: p.loader},
+		&partsCollector{p: p, clock: clock},
+		p.loads,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gatemeter_journal_waiting_bytes",
 			Help: "Bytes of the journal that are not in the event store yet, or not yet trimmed.",
-		}, func() float64 { return float64(j.Waiting()) }),
+		}, func() float64 { return float64(p.journal.Waiting()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gatemeter_journal_ready",
 			Help: "1 while the journal takes more, 0 while the disk is full or broken, or too much waits.",
 		}, func() float64 {
-			if j.Ready() != nil {
+			if p.journal.Ready() != nil {
 				return 0
 			}
 			return 1
@@ -41,6 +42,8 @@ var (
 		"What became of the items, by outcome (stored, duplicate, rejected, dropped) and reason.", []string{"app", "outcome", "reason"}, nil)
 	inFlightDesc = prometheus.NewDesc("gatemeter_platform_in_flight",
 		"Items on disk that are not in the event store yet.", []string{"app"}, nil)
+	deletedDesc = prometheus.NewDesc("gatemeter_platform_deleted_total",
+		"What was deleted after it was stored, by what (events, actions, bodies, rollups) and reason (retention, erased).", []string{"app", "what", "reason"}, nil)
 )
 
 // booksCollector reads the balance whenever metrics are asked for.
@@ -53,6 +56,7 @@ func (c *booksCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- receivedDesc
 	ch <- outcomesDesc
 	ch <- inFlightDesc
+	ch <- deletedDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -76,6 +80,12 @@ func (c *booksCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		for reason, n := range b.Dropped {
 			counter(outcomesDesc, n, b.App, "dropped", reason)
+		}
+		for reason, d := range b.Deleted {
+			counter(deletedDesc, d.Events, b.App, "events", reason)
+			counter(deletedDesc, d.Actions, b.App, "actions", reason)
+			counter(deletedDesc, d.Bodies, b.App, "bodies", reason)
+			counter(deletedDesc, d.Rollups, b.App, "rollups", reason)
 		}
 		ch <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(b.InFlight), b.App)
 	}

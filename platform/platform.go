@@ -12,21 +12,27 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/api"
+	"github.com/gatemeter/gatemeter/platform/backup"
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/collect"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/dashboards"
+	"github.com/gatemeter/gatemeter/platform/erase"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"github.com/gatemeter/gatemeter/platform/load"
 	"github.com/gatemeter/gatemeter/platform/management"
+	"github.com/gatemeter/gatemeter/platform/retention"
 	"github.com/gatemeter/gatemeter/platform/rules"
+	"github.com/gatemeter/gatemeter/platform/sources"
 	"github.com/gatemeter/gatemeter/platform/state"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // DefaultListen is the address that the platform's command listens on.
@@ -65,6 +71,13 @@ type Platform struct {
 	cohorts   *cohorts.Store
 	rules     *rules.Rules
 	boards    *dashboards.Store
+	backups   *backup.Backups
+	retention *retention.Retention
+	erasures  *erase.Erasures
+	sources   *sources.Sources
+	loads     prometheus.Histogram
+	replay    uint64      // the journal's last block when it was opened
+	caughtUp  atomic.Bool // that block is in the store
 	handler   http.Handler
 	signInURL string
 
@@ -115,15 +128,29 @@ func (p *Platform) lock() error {
 	if info, err := os.Stat(p.dir); err == nil && info.Mode().Perm()&0o077 != 0 {
 		p.log.Warn("others can read the data directory: chmod 700 it", "dir", p.dir)
 	}
-	unlock, err := lockFile(filepath.Join(p.dir, "lock"))
-	if errors.Is(err, errLocked) {
-		return fmt.Errorf("data directory %s: another gatemeter uses it: stop that one, or name another directory with --data", p.dir)
+	unlock, err := lockDir(p.dir)
+	if errors.Is(err, ErrInUse) {
+		return fmt.Errorf("%w: stop that one, or name another directory with --data", err)
 	}
 	if err != nil {
-		return fmt.Errorf("data directory %s: %w", p.dir, err)
+		return err
 	}
 	p.closers = append(p.closers, unlock)
 	return nil
+}
+
+// ErrInUse says that another process has the data directory.
+var ErrInUse = errors.New("another gatemeter uses it")
+
+func lockDir(dir string) (unlock func() error, err error) {
+	unlock, err = lockFile(filepath.Join(dir, "lock"))
+	if errors.Is(err, errLocked) {
+		return nil, fmt.Errorf("data directory %s: %w", dir, ErrInUse)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	return unlock, nil
 }
 
 func (p *Platform) bind(ctx context.Context, address string) error {
@@ -168,30 +195,36 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.journal.Close)
-	if p.loader, err = load.New(p.journal, p.events, seenSink{p.customers}, o.Logger); err != nil {
+	p.replay, p.loads = p.journal.Last(), newLoads()
+	if p.loader, err = load.New(p.journal, timedStore{p.events, p.loads}, seenSink{p.customers}, o.Logger); err != nil {
 		return err
 	}
 	p.loader.CorrectWeights(load.NewWeights(p.state, o.Clock))
 	p.rules = rules.New(p.state, o.Clock)
 	p.boards = dashboards.New(p.state, o.Clock)
-	return p.openCohorts(ctx, o)
+	if err := p.openCohorts(ctx, o); err != nil {
+		return err
+	}
+	return p.openUpkeep(o)
 }
 
 // routes puts the parts together under one address.
 func (p *Platform) routes(o Options) http.Handler {
-	metrics := newMetrics(p.loader, p.journal)
+	metrics := p.newMetrics(o.Clock)
 	collector := collect.New(collect.Options{
-		Gate: p.gate, Journal: p.journal, Customers: p.customers, Rules: p.rules,
+		Gate: p.gate, Journal: p.sources.Watch(p.journal), Customers: p.customers, Rules: p.rules,
 		Limit: p.gate.TakeEvents, Clock: o.Clock, Logger: o.Logger, Metrics: metrics,
 	})
 	console := api.New(api.Options{
 		Gate: p.gate, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Books: p.loader, Dashboards: p.boards,
-		Clock: o.Clock, Logger: o.Logger, Version: o.Version,
+		Backups: p.backups, Retention: p.retention, Metrics: metrics, Sources: p.sources, Erasures: p.erasures, Exporter: p.events,
+		Scratch: api.Scratch{Dir: p.dir, Free: p.journal.Free, Reserve: journal.Reserve},
+		Clock:   o.Clock, Logger: o.Logger, Version: o.Version,
 	})
 	scripts := management.New(management.Options{
 		Gate: p.gate, State: p.state, Events: p.events, Customers: p.customers, Cohorts: p.cohorts, Rules: p.rules, Clock: o.Clock, Logger: o.Logger,
 	})
-	return p.mux(byPath(collector, scripts), console, metrics)
+	return p.mux(byPath(sources.Named(collector), scripts), console, metrics)
 }
 
 // announce tells how to sign in for the first time, as long as nobody can.

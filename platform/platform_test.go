@@ -32,6 +32,7 @@ type server struct {
 	t      *testing.T
 	p      *platform.Platform
 	url    string
+	dir    string
 	appID  string // application id for the collector
 	client *http.Client
 	stop   func() error
@@ -56,7 +57,7 @@ func start(t *testing.T, dir string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, p: p, url: "http://" + p.Addr(), appID: apps[0].ApplicationID, client: &http.Client{Transport: &http.Transport{}, Jar: jar}}
+	s := &server{t: t, p: p, dir: dir, url: "http://" + p.Addr(), appID: apps[0].ApplicationID, client: &http.Client{Transport: &http.Transport{}, Jar: jar}}
 	stopped := false
 	s.stop = func() error {
 		if stopped {

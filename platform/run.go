@@ -35,6 +35,7 @@ func (p *Platform) Run(ctx context.Context) error {
 	defer stopLoading()
 	loaded := make(chan error, 1)
 	go func() { loaded <- p.loader.Run(loading) }()
+	keptUp := p.keepUp(loading)
 
 	mending, stopMending := context.WithCancel(ctx)
 	defer stopMending()
@@ -86,6 +87,7 @@ func (p *Platform) Run(ctx context.Context) error {
 		}
 	}
 	stopCohorts()
+	keptUp()
 	return errors.Join(append(errs, p.Close())...)
 }
 

@@ -68,15 +68,10 @@ func (p *Platform) framers(r *http.Request) []string {
 func (p *Platform) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	for _, part := range []struct {
-		name string
-		err  error
-	}{{"journal", p.journal.Ready()}, {"events", p.events.Ready()}, {"state", p.state.Ping(ctx)}} {
-		if part.err != nil {
-			p.log.Error("not ready", "part", part.name, "error", part.err)
-			plain(w, http.StatusServiceUnavailable, "not ready: "+part.name+"\n")
-			return
-		}
+	if part, err := p.unready(ctx); err != nil {
+		p.log.Warn("not ready", "part", part, "error", err)
+		plain(w, http.StatusServiceUnavailable, "not ready: "+part+"\n")
+		return
 	}
 	plain(w, http.StatusOK, "ok\n")
 }

@@ -53,10 +53,14 @@ var floors = []struct {
 	{"platform/dashboards", siblings(6)},
 	{"platform/rules", siblings(7)},
 	{"platform/load", siblings(8)},
-	{"platform/collect", siblings(9)},
-	{"platform/management", siblings(10)},
-	{"platform/api", siblings(11)},
-	{"platform", append(siblings(12), "web")},
+	{"platform/backup", siblings(9)},
+	{"platform/retention", siblings(10)},
+	{"platform/erase", siblings(11)},
+	{"platform/sources", siblings(12)},
+	{"platform/collect", siblings(13)},
+	{"platform/management", siblings(14)},
+	{"platform/api", siblings(15)},
+	{"platform", append(siblings(16), "web")},
 	{"web", nil},
 	{"examples", nil},
 	{"plugin/krakend", []string{"moesif"}},
@@ -67,7 +71,9 @@ var floors = []struct {
 }
 
 // platformOrder is the order of the platform's rooms: each may use those before it.
-var platformOrder = []string{"state", "access", "journal", "events", "customers", "cohorts", "dashboards", "rules", "load", "collect", "management", "api"}
+var platformOrder = []string{
+	"state", "access", "journal", "events", "customers", "cohorts", "dashboards", "rules", "load", "backup", "retention", "erase", "sources", "collect", "management", "api",
+}
 
 // siblings returns what the platform's i-th room may use.
 func siblings(i int) []string {

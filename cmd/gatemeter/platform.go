@@ -18,7 +18,7 @@ import (
 
 // platformCommands are those that need the platform's half.
 func platformCommands() []*cobra.Command {
-	return []*cobra.Command{platformCommand(), verifyCommand(), demoCommand()}
+	return []*cobra.Command{platformCommand(), verifyCommand(), backupCommand(), restoreCommand(), demoCommand()}
 }
 
 func platformCommand() *cobra.Command {

@@ -26,6 +26,7 @@ const (
 	WriteTokens    Right = "tokens:write"
 	ReadAudit      Right = "audit:read"
 	WriteOwners    Right = "owners:write"
+	TakeBackups    Right = "backups:take"
 )
 
 // Role is what a person is here. A role has the rights of those below it.
@@ -63,6 +64,7 @@ var table = []struct {
 	{WriteTokens, Admin, "Create and revoke API tokens"},
 	{ReadAudit, Admin, "Read the audit log"},
 	{WriteOwners, Owner, "Make and remove owners"},
+	{TakeBackups, Owner, "Download a backup, which has everything in it"},
 }
 
 // Rights is a set of rights. The zero value has none.

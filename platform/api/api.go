@@ -16,12 +16,16 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/backup"
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/dashboards"
+	"github.com/gatemeter/gatemeter/platform/erase"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/load"
+	"github.com/gatemeter/gatemeter/platform/retention"
 	"github.com/gatemeter/gatemeter/platform/rules"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // answerTime bounds how long an answer may be computed.
@@ -56,6 +60,13 @@ type Options struct {
 	Cohorts   *cohorts.Store
 	Rules     *rules.Rules
 	Books     Books
+	Backups   Backups
+	Retention Retention
+	Exporter  Exporter
+	Scratch   Scratch
+	Erasures  Erasures
+	Sources   Sources
+	Metrics   prometheus.Registerer
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Version   string
@@ -73,7 +84,7 @@ type api struct {
 func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	a := &api{Options: o, huma: humago.New(mux, describe(o.Version))}
-	a.huma.UseMiddleware(a.guard)
+	a.huma.UseMiddleware(newTimes(o.Metrics).timed, a.guard)
 	a.register()
 	mux.Handle(access.OIDCPath, o.Gate.OIDCHandler())
 	mux.HandleFunc("/api/", refuse(http.StatusNotFound, "no such operation: see /api/openapi.json"))
@@ -105,6 +116,11 @@ func (a *api) register() {
 	a.addAnalytics()
 	a.addDashboards()
 	a.addEmbed()
+	a.addBackup()
+	a.addRetention()
+	a.addExport()
+	a.addErasures()
+	a.addSources()
 }
 
 // refuse answers everything with one problem document (RFC 9457).
@@ -182,6 +198,10 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx.Context(), answerTime)
+	if ctx.Operation().Metadata[streamsKey] != nil {
+		cancel()
+		limited, cancel = context.WithCancel(ctx.Context())
+	}
 	defer cancel()
 	limited = context.WithValue(limited, principalKey{}, p)
 	limited = context.WithValue(limited, remoteKey{}, ctx.RemoteAddr())
@@ -221,6 +241,7 @@ func (a *api) failure(ctx context.Context, err error) error {
 	var invalid *rules.InvalidError
 	var cohort *cohorts.InvalidError
 	var card *dashboards.FieldError
+	var days *retention.InvalidError
 	var status huma.StatusError
 	switch {
 	case errors.As(err, &status):
@@ -236,6 +257,8 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error403Forbidden(dashboards.ErrNotYours.Error())
 	case errors.Is(err, dashboards.ErrToken):
 		return huma.Error401Unauthorized(dashboards.ErrToken.Error())
+	case errors.As(err, &days):
+		return unprocessable("body."+days.Field, days.Message)
 	case errors.As(err, &invalid):
 		return unprocessables(invalid.Problems)
 	case errors.As(err, &cohort):
@@ -253,12 +276,16 @@ func (a *api) failure(ctx context.Context, err error) error {
 	case errors.Is(err, access.ErrEmailTaken):
 		return huma.Error409Conflict(access.ErrEmailTaken.Error())
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, events.ErrNotFound), errors.Is(err, customers.ErrNotFound), errors.Is(err, cohorts.ErrNotFound),
-		errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion), errors.Is(err, dashboards.ErrNotFound):
+		errors.Is(err, rules.ErrNotFound), errors.Is(err, rules.ErrNoVersion), errors.Is(err, dashboards.ErrNotFound), errors.Is(err, erase.ErrNotFound):
 		return huma.Error404NotFound("there is none with this id")
 	case errors.Is(err, rules.ErrChanged):
 		return huma.Error409Conflict("somebody changed the rule meanwhile: read it again")
 	case errors.Is(err, events.ErrQuestion):
 		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, backup.ErrBusy):
+		return huma.Error409Conflict(backup.ErrBusy.Error())
+	case errors.Is(err, backup.ErrNoSpace):
+		return huma.NewError(http.StatusInsufficientStorage, err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
 		return huma.Error504GatewayTimeout("this takes too long: ask for a shorter range")
 	case ctx.Err() != nil:

@@ -1,128 +1,137 @@
 package api
 
 import (
-	"bytes"
-	"encoding/csv"
+	"bufio"
+	"context"
+	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/events"
 )
 
-type csvAnswer struct {
-	ContentType string `header:"Content-Type" doc:"text/csv" example:"text/csv; charset=utf-8"`
-	Disposition string `header:"Content-Disposition" doc:"attachment" example:"attachment; filename=\"gatemeter-analysis.csv\""`
-	Body        []byte
+const (
+	// exportTime bounds how long the file of an export may be written.
+	exportTime = 10 * time.Minute
+	// exportPage is how many events of NDJSON are read at a time.
+	exportPage = 1000
+)
+
+// Exporter writes events into files.
+type Exporter interface {
+	ExportSize(ctx context.Context, f events.Filter, format string, bodies bool) (bytes int64, err error)
+	Export(ctx context.Context, f events.Filter, format, path string, bodies bool) error
 }
 
-// csvOf writes an answer as a table (RFC 4180).
-func csvOf(a QuestionAnswer) (*csvAnswer, error) {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	w.UseCRLF = true
-	for _, record := range recordsOf(a) {
-		for i := range record {
-			record[i] = cell(record[i])
-		}
-		if err := w.Write(record); err != nil {
-			return nil, fmt.Errorf("csv: %w", err)
-		}
-	}
-	w.Flush()
-	return &csvAnswer{
-		ContentType: "text/csv; charset=utf-8",
-		Disposition: `attachment; filename="gatemeter-` + a.Kind + `.csv"`,
-		Body:        b.Bytes(),
-	}, w.Error()
+// Scratch is where files are put together that are gone when they were sent.
+type Scratch struct {
+	Dir  string
+	Free func() (bytes uint64, ok bool) // of its disk
+	// Reserve is how many bytes must stay free.
+	Reserve uint64
 }
 
-// cell keeps a spreadsheet from running what a caller sent as a formula.
-func cell(s string) string {
-	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return s
-	}
-	if _, err := strconv.ParseFloat(s, 64); err == nil {
-		return s
-	}
-	return "'" + s
+type exportRequest struct {
+	Scope
+	Which
+	Format string `query:"format" enum:"ndjson,csv,parquet" default:"ndjson" doc:"ndjson: an event in wire form on each line, newest first, as a collector takes them. csv and parquet: a column for each field, oldest first." example:"parquet"`
+	Bodies bool   `query:"bodies" default:"false" doc:"Whether to export request and response bodies." example:"false"`
 }
 
-func recordsOf(a QuestionAnswer) [][]string {
-	switch {
-	case a.Funnel != nil:
-		records := [][]string{{"step", "customers", "share", "median_seconds"}}
-		for _, s := range a.Funnel.Steps {
-			records = append(records, []string{s.Name, strconv.FormatInt(s.Customers, 10), number(&s.Share), number(s.MedianSeconds)})
-		}
-		return records
-	case a.Retention != nil:
-		records := [][]string{{"week", "customers"}}
-		for i := range a.Retention.Cohorts {
-			records[0] = append(records[0], "week_"+strconv.Itoa(i))
-		}
-		for _, c := range a.Retention.Cohorts {
-			record := []string{c.Week.Format(time.DateOnly), strconv.FormatInt(c.Customers, 10)}
-			for _, n := range c.Active {
-				record = append(record, strconv.FormatInt(n, 10))
-			}
-			for len(record) < len(records[0]) {
-				record = append(record, "")
-			}
-			records = append(records, record)
-		}
-		return records
-	}
-	return analysisRecords(a.Analysis)
+var contentTypes = map[string]string{
+	"ndjson": "application/x-ndjson", events.CSV: "text/csv; charset=utf-8", events.Parquet: "application/vnd.apache.parquet",
 }
 
-// analysisRecords has a record for each group, or for each group and interval.
-func analysisRecords(a *AnalysisAnswer) [][]string {
-	header := append([]string{}, a.Groups...)
-	if len(a.Times) > 0 {
-		header = append([]string{"time"}, header...)
-	}
-	header = append(header, a.Metrics...)
-	compared := len(a.Lines) > 0 && a.Lines[0].Before != nil
-	if compared {
-		for _, m := range a.Metrics {
-			header = append(header, m+"_before")
+func (a *api) addExport() {
+	var one sync.Mutex // a file takes disk, and sorting takes memory
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "export-events", Method: http.MethodGet, Path: "/api/v1/events/export", Tags: []string{"events"},
+		Metadata: streams(access.ReadEvents), Errors: []int{401, 403, 404, 409, 422, 503, 507},
+		Summary: "Calls, as a file",
+		Description: "At most 10,000,000 for csv and parquet, of which one is written at a time. Cells of csv are as they were received: " +
+			"one that begins with = is a formula to some spreadsheets. A connection that is cut means that the file is not whole.",
+		Responses: binaryAnswer("application/octet-stream", "The file."),
+	}, func(ctx context.Context, r *exportRequest) (*huma.StreamResponse, error) {
+		f, err := a.filter(r.Scope, r.Which, usageRange)
+		if err != nil {
+			return nil, a.failure(ctx, err)
 		}
-	}
-	records := [][]string{header}
-	values := func(record []string, now, before []*float64) []string {
-		for _, v := range now {
-			record = append(record, number(v))
+		name := "events." + r.Format
+		if r.Format == "ndjson" {
+			return a.stream(contentTypes[r.Format], name, func(ctx context.Context, w io.Writer) error {
+				return a.exportLines(ctx, f, r.Bodies, w)
+			}), nil
 		}
-		if compared {
-			for _, v := range before {
-				record = append(record, number(v))
+		if !one.TryLock() {
+			return nil, huma.Error409Conflict("an export is being written: wait for it to end")
+		}
+		defer one.Unlock()
+		file, err := a.exportFile(ctx, f, r.Format, r.Bodies)
+		if err != nil {
+			return nil, a.failure(ctx, err)
+		}
+		return a.stream(contentTypes[r.Format], name, func(_ context.Context, w io.Writer) error {
+			_, err := io.Copy(w, file)
+			return errors.Join(err, file.Close())
+		}), nil
+	})
+}
+
+// exportLines pages through the events: nothing is held while the client reads.
+func (a *api) exportLines(ctx context.Context, f events.Filter, bodies bool, w io.Writer) error {
+	lines := bufio.NewWriterSize(w, 64<<10)
+	page := events.Page{Limit: exportPage, Bodies: bodies}
+	var line []byte
+	for {
+		limited, cancel := context.WithTimeout(ctx, answerTime)
+		list, next, err := a.Events.List(limited, f, page)
+		cancel()
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			line = append(wire.AppendEvent(line[:0], &list[i]), '\n')
+			if _, err := lines.Write(line); err != nil {
+				return err
 			}
 		}
-		return record
+		if next == "" {
+			return lines.Flush()
+		}
+		page.Cursor = next
 	}
-	for _, line := range a.Lines {
-		keys := append([]string{}, line.Keys...)
-		if line.Others && len(keys) > 0 {
-			keys[0] = "(others)"
-		}
-		if len(a.Times) == 0 {
-			records = append(records, values(keys, line.Values, line.Before))
-			continue
-		}
-		for i, t := range a.Times {
-			var before []*float64
-			if compared {
-				before = line.PointsBefore[i]
-			}
-			records = append(records, values(append([]string{t.Format(time.RFC3339)}, keys...), line.Points[i], before))
-		}
-	}
-	return records
 }
 
-func number(v *float64) string {
-	if v == nil {
-		return ""
+// exportFile returns a file that is in no directory any more: closing it frees it.
+func (a *api) exportFile(ctx context.Context, f events.Filter, format string, bodies bool) (file *os.File, err error) {
+	ctx, cancel := context.WithTimeout(ctx, exportTime)
+	defer cancel()
+	size, err := a.Exporter.ExportSize(ctx, f, format, bodies)
+	if err != nil {
+		return nil, err
 	}
-	return strconv.FormatFloat(*v, 'f', -1, 64)
+	if free, ok := a.Scratch.Free(); ok && free < uint64(max(0, size))+a.Scratch.Reserve {
+		return nil, huma.NewError(http.StatusInsufficientStorage, fmt.Sprintf("the file would take about %d MB, the platform's disk has %d", size>>20, free>>20))
+	}
+	dir, err := os.MkdirTemp(a.Scratch.Dir, ScratchPrefix)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "events."+format)
+	if err := a.Exporter.Export(ctx, f, format, path, bodies); err != nil {
+		return nil, err
+	}
+	return os.Open(filepath.Clean(path))
 }
+
+// ScratchPrefix is how the names of directories in Scratch.Dir begin.
+const ScratchPrefix = "export-"

@@ -18,8 +18,9 @@ import (
 const (
 	// maxAge is how old an event may be. Ids are remembered for a day longer, so
 	// that a duplicate is recognised for as long as it could be accepted.
-	maxAge   = 30 * 24 * time.Hour
-	remember = maxAge + 24*time.Hour
+	maxAge = 30 * 24 * time.Hour
+	// Remember is for how long after it happened an item's id is remembered.
+	Remember = maxAge + 24*time.Hour
 	// maxID bounds a transaction id, in bytes; Moesif's have 36.
 	maxID = 256
 )
@@ -112,7 +113,7 @@ func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, ite
 			return answer{}, err
 		}
 		withoutID = withoutID || it.id == ""
-		batch.Entries = append(batch.Entries, journal.Entry{Kind: kind, ID: it.id, Until: it.time.Add(remember), Data: it.data})
+		batch.Entries = append(batch.Entries, journal.Entry{Kind: kind, ID: it.id, Until: it.time.Add(Remember), Data: it.data})
 	}
 	// Where a client sends no ids, a batch that comes again byte for byte is the
 	// same batch. Single items are never compared: two equal calls in one

@@ -66,7 +66,7 @@ func (c *Collector) traces(ctx context.Context, r request) (answer, error) {
 		if err := r.room.take(int64(cap(data) + entryRoom)); err != nil {
 			return err
 		}
-		batch.Entries = append(batch.Entries, journal.Entry{Kind: journal.Event, ID: e.TransactionID, Until: e.Request.Time.Add(remember), Data: data})
+		batch.Entries = append(batch.Entries, journal.Entry{Kind: journal.Event, ID: e.TransactionID, Until: e.Request.Time.Add(Remember), Data: data})
 		return nil
 	})
 	var p *problem

@@ -59,3 +59,15 @@ SELECT id,
     CASE ?2 WHEN '' THEN '{}' ELSE profile END,
     CASE ?2 WHEN '' THEN 0 ELSE (SELECT count(*) FROM users u WHERE u.app = companies.app AND u.company_id = companies.id) END
 FROM companies WHERE app = ?1 AND (?2 = '' OR id = ?2) ORDER BY id;
+
+-- name: forget_user
+DELETE FROM users WHERE app = ? AND id = ?;
+
+-- name: forget_company
+DELETE FROM companies WHERE app = ? AND id = ?;
+
+-- name: forget_company_of_users
+UPDATE users SET company_id = '' WHERE app = ? AND company_id = ?;
+
+-- name: forget_company_subscriptions
+DELETE FROM subscriptions WHERE app = ? AND company_id = ?;

@@ -206,14 +206,15 @@ func (s *Store) Position(ctx context.Context) (position uint64, err error) {
 
 // Books is the store's part of the books, at one moment.
 type Books struct {
-	Position uint64                      // the last block counted
-	Stored   map[string]int64            // items by application: rows of events and actions
-	Dropped  map[string]map[string]int64 // items by application and reason
+	Position uint64                        // the last block counted
+	Stored   map[string]int64              // items by application: rows of events and actions, and those deleted later
+	Deleted  map[string]map[string]Deleted // of these, and of bodies and rollups, by application and reason
+	Dropped  map[string]map[string]int64   // items by application and reason
 }
 
 // Books counts what is there.
 func (s *Store) Books(ctx context.Context) (Books, error) {
-	b := Books{Stored: map[string]int64{}, Dropped: map[string]map[string]int64{}}
+	b := Books{Stored: map[string]int64{}, Deleted: map[string]map[string]Deleted{}, Dropped: map[string]map[string]int64{}}
 	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
 		if b.Position, err = readPosition(ctx, tx); err != nil {
 			return err
@@ -223,6 +224,21 @@ func (s *Store) Books(ctx context.Context) (Books, error) {
 			var n int64
 			err := rows.Scan(&app, &n)
 			b.Stored[app] = n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		err = query(ctx, tx, question{sql: statement("deleted")}, func(rows *sql.Rows) error {
+			var app, what, reason string
+			var n int64
+			err := rows.Scan(&app, &what, &reason, &n)
+			if b.Deleted[app] == nil {
+				b.Deleted[app] = map[string]Deleted{}
+			}
+			d := b.Deleted[app][reason]
+			d.add(what, n)
+			b.Deleted[app][reason] = d
 			return err
 		})
 		if err != nil {

@@ -53,6 +53,9 @@ type Store struct {
 	tail      tail      // what is not rolled up
 	compacted time.Time // the day on which the rollups were compacted
 
+	copying sync.Mutex
+	file    *os.File // what copies are read from; nil before the first; guarded by copying
+
 	health  sync.Mutex
 	trouble error // why the store does not answer; nil when it does
 }
@@ -127,7 +130,9 @@ func (s *Store) open(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) openFile() (*sql.DB, error) {
+func (s *Store) openFile() (*sql.DB, error) { return s.openAt(s.path) }
+
+func (s *Store) openAt(path string) (*sql.DB, error) {
 	settings := url.Values{
 		"memory_limit":                 {strconv.FormatInt(s.o.MemoryLimit>>20, 10) + "MiB"},
 		"threads":                      {strconv.Itoa(s.o.Threads)},
@@ -145,7 +150,7 @@ func (s *Store) openFile() (*sql.DB, error) {
 		settings.Set("access_mode", "READ_ONLY")
 		settings.Del("storage_compatibility_version")
 	}
-	connector, err := duckdb.NewConnector(s.path+"?"+settings.Encode(), nil)
+	connector, err := duckdb.NewConnector(path+"?"+settings.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +171,12 @@ func (s *Store) shut() error {
 	}
 	err = errors.Join(err, s.db.Close())
 	s.db, s.writer = nil, nil
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	if s.file != nil {
+		err = errors.Join(err, s.file.Close())
+		s.file = nil
+	}
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/journal"
 )
 
@@ -19,6 +20,9 @@ type Balance struct {
 	Rejected  map[string]int64 // never nil
 	Dropped   map[string]int64 // never nil
 	InFlight  int64            // in the journal, not yet in the store
+	// Deleted says what of Stored is not kept any more, by reason, and which bodies
+	// and rollups are not. It is no part of the sum. Never nil.
+	Deleted map[string]events.Deleted
 }
 
 // Books takes three readings that do not know of one another: the journal's
@@ -58,7 +62,7 @@ func Books(ctx context.Context, j *journal.Journal, s Store) ([]Balance, error) 
 	balance := func(app string) *Balance {
 		b := byApp[app]
 		if b == nil {
-			b = &Balance{App: app, Rejected: map[string]int64{}, Dropped: map[string]int64{}}
+			b = &Balance{App: app, Rejected: map[string]int64{}, Dropped: map[string]int64{}, Deleted: map[string]events.Deleted{}}
 			byApp[app] = b
 		}
 		return b
@@ -72,6 +76,9 @@ func Books(ctx context.Context, j *journal.Journal, s Store) ([]Balance, error) 
 	}
 	for app, n := range stored.Stored {
 		balance(app).Stored = n
+	}
+	for app, reasons := range stored.Deleted {
+		balance(app).Deleted = reasons
 	}
 	for app, reasons := range stored.Dropped {
 		balance(app).Dropped = reasons

@@ -24,6 +24,9 @@ const (
 	// trimEvery bounds how often blocks are deleted that are in the store.
 	trimEvery = 10 * time.Second
 
+	// forgetEvery is how often Forget asks how far the store is.
+	forgetEvery = 50 * time.Millisecond
+
 	minBackOff = 200 * time.Millisecond
 	maxBackOff = 10 * time.Second
 )
@@ -282,6 +285,37 @@ func (l *Loader) recover(ctx context.Context) error {
 	l.position, l.ahead = position, nil
 	l.log.Info("the event store was opened again", "position", position)
 	return nil
+}
+
+// Hold runs f while nothing is deleted from the journal: what f finds missing in
+// the store is still there.
+func (l *Loader) Hold(f func() error) error {
+	l.trimming.RLock()
+	defer l.trimming.RUnlock()
+	return f()
+}
+
+// Forget waits until everything that was accepted before is in the store, and
+// deletes it from the journal; its bytes stay in the journal's files until these
+// are rewritten (journal.Scrub). It needs a Run that goes on.
+func (l *Loader) Forget(ctx context.Context) error {
+	upTo := l.journal.Last()
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for {
+		position, err := l.store.Position(ctx)
+		if err == nil && position >= upTo {
+			break
+		}
+		select { // a store that is down is opened again by Run
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("load: wait for what was accepted: %w", errors.Join(ctx.Err(), err))
+		}
+	}
+	l.trimming.Lock()
+	defer l.trimming.Unlock()
+	return l.journal.Trim(ctx, upTo)
 }
 
 // trim deletes from the journal what is in the store.

@@ -27,8 +27,8 @@ const (
 	maxCarries = 100_000
 	// forgetCarries is after how long the carry of a customer is dropped who is not
 	// seen any more: at most one weight is off.
-	forgetCarries = 40 * 24 * time.Hour
-	forgetEvery   = 24 * time.Hour
+	forgetCarries      = 40 * 24 * time.Hour
+	forgetCarriesEvery = 24 * time.Hour
 )
 
 // Weights undoes what SDKs lose when they round: they report a call that stands
@@ -143,7 +143,7 @@ func (w *Weights) save(ctx context.Context, changed map[carryKey]carry) error {
 		return nil
 	}
 	now := w.clock()
-	forget := now.Sub(w.forgot) > forgetEvery
+	forget := now.Sub(w.forgot) > forgetCarriesEvery
 	err := w.db.Write(ctx, func(tx *sql.Tx) error {
 		if forget {
 			if _, err := tx.ExecContext(ctx, carryQueries.Get("forget_carries"), now.Add(-forgetCarries).UnixMicro()); err != nil {

@@ -121,18 +121,40 @@ func keepCustomers(ctx context.Context, tx *sql.Tx, app string, c cohort) error 
 	if err := tx.QueryRowContext(ctx, queries.Get("has_version_customers"), app, c.hash).Scan(&known); err != nil || known {
 		return err
 	}
-	var packed bytes.Buffer
-	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	packed, err := packCustomers(c.text)
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, c.text); err != nil {
-		return err
+	_, err = tx.ExecContext(ctx, queries.Get("add_version_customers"), app, c.hash, packed)
+	return err
+}
+
+func packCustomers(text string) ([]byte, error) {
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}
+
+// rewriteCustomers puts others in the place of a cohort that versions have.
+func rewriteCustomers(ctx context.Context, tx *sql.Tx, app, hash string, list []Customer) error {
+	text, err := json.Marshal(list)
+	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, queries.Get("add_version_customers"), app, c.hash, packed.Bytes())
+	packed, err := packCustomers(string(text))
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, queries.Get("change_version_customers"), app, hash, packed)
 	return err
 }
 

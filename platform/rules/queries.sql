@@ -77,3 +77,17 @@ INSERT INTO rule_version_customers (app, hash, customers) VALUES (?, ?, ?);
 
 -- name: version_customers
 SELECT customers FROM rule_version_customers WHERE app = ? AND hash = ?;
+
+-- name: change_version_customers
+UPDATE rule_version_customers SET customers = ?3 WHERE app = ?1 AND hash = ?2;
+
+-- name: customers_of_versions
+SELECT DISTINCT customers_hash FROM rule_versions
+WHERE app = ?1 AND customers_hash <> '' AND document ->> '$.type' = ?2;
+
+-- name: sampling_with
+SELECT rates FROM sampling_history h
+WHERE app = ?1 AND EXISTS (SELECT 1 FROM json_each(h.rates -> ('$.' || ?2)) WHERE key = ?3);
+
+-- name: change_sampling
+UPDATE sampling_history SET rates = ?3 WHERE app = ?1 AND rates = ?2;

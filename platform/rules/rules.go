@@ -26,11 +26,15 @@ type Rules struct {
 	mu   sync.Mutex
 	apps map[string]*served // by application; guarded by mu
 
-	trying chan struct{} // holds one for each dry run that runs
+	trying  chan struct{} // holds one for each dry run that runs
+	waiting atomic.Int64  // clients in await
 
 	closeOnce sync.Once
 	closed    chan struct{}
 }
+
+// Waiting is how many gateways and SDKs wait for a change.
+func (r *Rules) Waiting() int64 { return r.waiting.Load() }
 
 // served is what one application serves.
 type served struct {

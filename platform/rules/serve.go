@@ -56,6 +56,8 @@ func (d Document) isOneOf(known []string) bool {
 // await returns the documents that are served instead of d as soon as there are
 // some, or d when the time is over.
 func (r *Rules) await(ctx context.Context, d *Documents, wait time.Duration) *Documents {
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -29,6 +29,7 @@ const readers = 4
 // writes stand in a queue, one at a time, so that nobody ever meets SQLITE_BUSY.
 // It is safe for concurrent use.
 type DB struct {
+	path   string
 	writer *sql.DB // one connection, immediate transactions
 	reader *sql.DB // query_only connections
 }
@@ -58,7 +59,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("state: open %s: %w", path, err), writer.Close())
 	}
 	reader.SetMaxOpenConns(readers)
-	return &DB{writer: writer, reader: reader}, nil
+	return &DB{path: path, writer: writer, reader: reader}, nil
 }
 
 func dsn(path string, more url.Values) string {

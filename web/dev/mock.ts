@@ -97,7 +97,7 @@ export class Mock {
 
   private books(): Books {
     const stored = this.events.length;
-    return { app: "app_1", received: stored + 61, stored, duplicate: 38, rejected: { too_old: 4, malformed: 2 }, dropped: {}, in_flight: 17 };
+    return { app: "app_1", received: stored + 61, stored, duplicate: 38, rejected: { too_old: 4, malformed: 2 }, dropped: {}, deleted: {}, in_flight: 17 };
   }
 
   private matching(q: URLSearchParams): WireEvent[] {

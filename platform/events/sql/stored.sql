@@ -3,5 +3,7 @@ FROM (
     SELECT app, count(*) AS items FROM events GROUP BY app
     UNION ALL
     SELECT app, count(*) AS items FROM actions GROUP BY app
+    UNION ALL
+    SELECT app, items FROM deleted WHERE what IN ('events', 'actions')
 )
 GROUP BY app;

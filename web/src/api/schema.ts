@@ -103,6 +103,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Everything, as an archive to restore from
+         * @description A tar archive with all applications, people, events and what is in the journal: whatever was acknowledged before is in it. Its last file is manifest.json; what ends before it is not whole. Nothing is refused meanwhile. gatemeter restore puts it back.
+         */
+        post: operations["take-backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/companies": {
         parameters: {
             query?: never;
@@ -161,6 +181,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Erasures, newest first */
+        get: operations["list-erasures"];
+        put?: never;
+        /**
+         * Erase a user or company
+         * @description Deletes the profile, the events with their headers and bodies, the actions, and the place in rules, whatever was accepted until now; sums keep the calls as nobody's. The files are rewritten, so that the bytes are gone as well. It cannot be undone, goes on after a restart, and ends with a receipt.
+         */
+        post: operations["request-erasure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/erasures/{id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The receipt of an erasure
+         * @description What was deleted, when, how many rows of each table, and what remains. customer_sha256 is the SHA-256 of the salt, a colon, the kind, a colon and the id.
+         */
+        get: operations["get-erasure-receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -173,6 +234,26 @@ export interface paths {
          * @description In the wire form of Moesif's Collector API. A call can be seen here within 2 seconds after the collector took it.
          */
         get: operations["list-events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls, as a file
+         * @description At most 10,000,000 for csv and parquet, of which one is written at a time. Cells of csv are as they were received: one that begins with = is a formula to some spreadsheets. A connection that is cut means that the file is not whole.
+         */
+        get: operations["export-events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -344,6 +425,64 @@ export interface paths {
          * @description received = stored + duplicate + rejected + dropped + in_flight, always, for every application.
          */
         get: operations["get-pipeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipeline/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who sends what, and how late
+         * @description By minute and by source, for a week; without a range the last hour. What a gateway had to drop is not on the wire: its own metrics tell.
+         */
+        get: operations["list-sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long data is kept */
+        get: operations["get-retention"];
+        /**
+         * Change how long data is kept
+         * @description Deleting begins at once, in small steps, and cannot be undone. Bodies can not be kept longer than their events, nor sums shorter. The books go on to count what is deleted as stored, and show it beside.
+         */
+        put: operations["change-retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What other settings would delete */
+        get: operations["preview-retention"];
         put?: never;
         post?: never;
         delete?: never;
@@ -693,6 +832,20 @@ export interface components {
              */
             app: string;
             /**
+             * @description What was stored and is not kept any more, by reason: retention, erased. Stored counts it all the same.
+             * @example {
+             *       "retention": {
+             *         "actions": 0,
+             *         "bodies": 400,
+             *         "events": 100,
+             *         "rollups": 0
+             *       }
+             *     }
+             */
+            deleted: {
+                [key: string]: components["schemas"]["DeletedRows"];
+            };
+            /**
              * @description Items lost after they were acknowledged, by reason.
              * @example {}
              */
@@ -728,7 +881,7 @@ export interface components {
             };
             /**
              * Format: int64
-             * @description Items in the event store.
+             * @description Items that came into the event store.
              * @example 1190
              */
             stored: number;
@@ -969,6 +1122,65 @@ export interface components {
             user_sample_rate?: {
                 [key: string]: number;
             };
+        };
+        DeletedRows: {
+            /**
+             * Format: int64
+             * @description Actions.
+             * @example 0
+             */
+            actions: number;
+            /**
+             * Format: int64
+             * @description Events whose bodies are gone; those of deleted events are among them.
+             * @example 480000
+             */
+            bodies: number;
+            /**
+             * Format: int64
+             * @description Events.
+             * @example 120000
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Rows of sums.
+             * @example 0
+             */
+            rollups: number;
+        };
+        Erasure: {
+            /**
+             * Format: date-time
+             * @description When nothing of it was left; null while it goes on.
+             * @example 2026-11-22T10:00:04Z
+             */
+            done_at: string | null;
+            /**
+             * @description The erasure's id.
+             * @example erasure_QJ3ZVK5T7XW2MB4RNC6YHDPLAE
+             */
+            id: string;
+            /**
+             * @description user or company. Who it was is not kept: the receipt has a hash of the id.
+             * @example user
+             */
+            kind: string;
+            /**
+             * @description Why it is not done yet; empty unless a try failed.
+             * @example
+             */
+            problem: string;
+            /**
+             * Format: date-time
+             * @description What was accepted before is erased.
+             * @example 2026-11-22T10:00:00Z
+             */
+            requested_at: string;
+        };
+        ErasuresAnswerBody: {
+            /** @description The last 200, newest first. */
+            erasures: components["schemas"]["Erasure"][];
         };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
@@ -1284,6 +1496,67 @@ export interface components {
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
             conditions: components["schemas"]["Condition"][];
+        };
+        RequestErasureRequestBody: {
+            /**
+             * @description The user's or company's id.
+             * @example ada
+             */
+            id: string;
+            /**
+             * @description What is erased.
+             * @example user
+             * @enum {string}
+             */
+            kind: "user" | "company";
+        };
+        RetentionAnswerBody: {
+            /**
+             * Format: int64
+             * @description Days for which bodies are kept; 0 is as long as their events.
+             * @default 0
+             * @example 14
+             */
+            bodies_days: number;
+            /**
+             * Format: int64
+             * @description Days for which events are kept, with their headers and bodies, and actions; 0 is for ever.
+             * @default 0
+             * @example 90
+             */
+            events_days: number;
+            /**
+             * Format: int64
+             * @description Days for which the sums by minute, hour and day are kept that charts are drawn from; 0 is for ever.
+             * @default 0
+             * @example 730
+             */
+            rollups_days: number;
+            /** @description What these settings would delete now. */
+            would_delete: components["schemas"]["DeletedRows"];
+        };
+        RetentionDays: {
+            /**
+             * Format: int64
+             * @description Days for which bodies are kept; 0 is as long as their events.
+             * @default 0
+             * @example 14
+             */
+            bodies_days: number;
+            /**
+             * Format: int64
+             * @description Days for which events are kept, with their headers and bodies, and actions; 0 is for ever.
+             * @default 0
+             * @example 90
+             */
+            events_days: number;
+            /**
+             * Format: int64
+             * @description Days for which the sums by minute, hour and day are kept that charts are drawn from; 0 is for ever.
+             * @default 0
+             * @example 730
+             */
+            rollups_days: number;
         };
         RoleRequestBody: {
             /**
@@ -1622,6 +1895,147 @@ export interface components {
              * @example 5VZWQLX7B2KJ4T6Y
              */
             token?: string;
+        };
+        Source: {
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes before they happened: the sender's clock is wrong.
+             * @example 0
+             */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             * @example 12
+             */
+            batches: number;
+            /**
+             * Format: double
+             * @description Half of the items came at most this many seconds after they happened; a step of 0.1 s to a day. Null without items, or beyond a day.
+             * @example 2
+             */
+            delay_p50_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 95 %.
+             * @example 5
+             */
+            delay_p95_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 99 %.
+             * @example 5
+             */
+            delay_p99_s: number | null;
+            /**
+             * Format: int64
+             * @description Items that had come in before.
+             * @example 0
+             */
+            duplicate: number;
+            /**
+             * Format: date-time
+             * @description The last minute in which it sent something.
+             * @example 2026-11-22T10:59:00Z
+             */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes after they happened.
+             * @example 3
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Items that came in and were acknowledged.
+             * @example 2400
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Items that were refused.
+             * @example 0
+             */
+            rejected: number;
+            /**
+             * @description What the gateway or SDK calls itself, with its version.
+             * @example moesif-nodejs/3.1.2
+             */
+            source: string;
+        };
+        SourceInterval: {
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes before they happened: the sender's clock is wrong.
+             * @example 0
+             */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             * @example 12
+             */
+            batches: number;
+            /**
+             * Format: double
+             * @description Half of the items came at most this many seconds after they happened; a step of 0.1 s to a day. Null without items, or beyond a day.
+             * @example 2
+             */
+            delay_p50_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 95 %.
+             * @example 5
+             */
+            delay_p95_s: number | null;
+            /**
+             * Format: double
+             * @description The same for 99 %.
+             * @example 5
+             */
+            delay_p99_s: number | null;
+            /**
+             * Format: int64
+             * @description Items that had come in before.
+             * @example 0
+             */
+            duplicate: number;
+            /**
+             * Format: int64
+             * @description Items that came more than 5 minutes after they happened.
+             * @example 3
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Items that came in and were acknowledged.
+             * @example 2400
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Items that were refused.
+             * @example 0
+             */
+            rejected: number;
+            /**
+             * Format: date-time
+             * @description Begin of the interval.
+             * @example 2026-11-22T10:00:00Z
+             */
+            t: string;
+        };
+        SourcesAnswerBody: {
+            /**
+             * Format: int64
+             * @description Length of an interval, in seconds.
+             * @example 60
+             */
+            interval_seconds: number;
+            /** @description In the order of time; those in which nothing came in have zeros. */
+            intervals: components["schemas"]["SourceInterval"][];
+            /** @description Who sent most comes first. */
+            sources: components["schemas"]["Source"][];
         };
         Token: {
             /**
@@ -2564,6 +2978,80 @@ export interface operations {
             };
         };
     };
+    "take-backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-companies": {
         parameters: {
             query?: {
@@ -2882,6 +3370,255 @@ export interface operations {
             };
         };
     };
+    "list-erasures": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasuresAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "request-erasure": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestErasureRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-erasure-receipt": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The erasure's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The receipt. */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-events": {
         parameters: {
             query?: {
@@ -2976,6 +3713,125 @@ export interface operations {
             };
             /** @description Gateway Timeout */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "export-events": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+                /** @description Only calls of this user. */
+                user_id?: string;
+                /** @description Only calls of this company. */
+                company_id?: string;
+                /** @description Only calls of this route: the endpoint's pattern. */
+                route?: string;
+                /** @description Only calls with this method. */
+                verb?: string;
+                /** @description Only calls of this path. */
+                path?: string;
+                /** @description Only answers with this status, or of this class. */
+                status?: string;
+                /** @description Only calls with this text in path, query, user, company or transaction id, in any case. */
+                q?: string;
+                /** @description Only calls that failed: a status of 400 and above, or no answer. */
+                errors?: boolean;
+                /** @description ndjson: an event in wire form on each line, newest first, as a collector takes them. csv and parquet: a column for each field, oldest first. */
+                format?: "ndjson" | "csv" | "parquet";
+                /** @description Whether to export request and response bodies. */
+                bodies?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3586,6 +4442,328 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-sources": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-retention": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-retention": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionDays"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "preview-retention": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Days for which events are kept, with their headers and bodies, and actions; 0 is for ever. */
+                events_days?: number;
+                /** @description Days for which bodies are kept; 0 is as long as their events. */
+                bodies_days?: number;
+                /** @description Days for which the sums by minute, hour and day are kept that charts are drawn from; 0 is for ever. */
+                rollups_days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

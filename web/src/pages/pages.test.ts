@@ -43,7 +43,7 @@ describe("a customer's standing", () => {
 });
 
 describe("the books", () => {
-  const books: Books = { app: "a", received: 100, stored: 90, duplicate: 4, rejected: { too_old: 2, odd_reason: 1 }, dropped: {}, in_flight: 3 };
+  const books: Books = { app: "a", received: 100, stored: 90, duplicate: 4, rejected: { too_old: 2, odd_reason: 1 }, dropped: {}, deleted: {}, in_flight: 3 };
 
   it("balance when every call is accounted for", () => {
     const { lines, sum, difference } = balance(books);

@@ -5,7 +5,9 @@ import { CopyButton } from "../../ui/CopyButton";
 import { FirstEvent } from "../../ui/FirstEvent";
 import { Icon } from "../../ui/icons";
 import { Trouble } from "../../ui/Notice";
-import { balance, type Line } from "./balance";
+import { Arrivals } from "./Arrivals";
+import { balance, deleted, type Line } from "./balance";
+import { Keeping } from "./Keeping";
 import css from "./PipelinePage.module.css";
 
 /** The books: everything that came in, against everything that became of it. */
@@ -45,7 +47,10 @@ export function PipelinePage({ app }: { app: App }) {
           <Icon name={difference === 0 ? "check" : "alert"} />
           {difference === 0 ? "The books balance." : `${count(Math.abs(difference))} calls ${difference > 0 ? "are not accounted for" : "more are accounted for than were received"}.`}
         </div>
+        {deleted(own).map((text) => <p key={text} className={css.deleted}>{text}</p>)}
       </section>
+      <Arrivals app={app} />
+      <Keeping app={app} />
       <Address app={app} />
     </div>
   );

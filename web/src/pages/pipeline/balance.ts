@@ -1,4 +1,5 @@
 import type { Books } from "../../api/types";
+import { count } from "../../format/number";
 
 /** One thing that can become of a received call. */
 export interface Line {
@@ -28,6 +29,14 @@ export function balance(books: Books): { lines: Line[]; sum: number; difference:
   ];
   const sum = lines.reduce((total, line) => total + line.calls, 0);
   return { lines, sum, difference: books.received - sum };
+}
+
+/** What was stored and is not kept any more, in words. It is no part of the sum. */
+export function deleted(books: Books): string[] {
+  const why: Record<string, string> = { retention: "Too old to be kept", erased: "Erased on request" };
+  return Object.entries(books.deleted)
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([reason, rows]) => `${why[reason] ?? words(reason)}, of those stored: ${count(rows.events + rows.actions)} calls, and the bodies of ${count(rows.bodies)}.`);
 }
 
 function reasons(counts: Record<string, number>): [string, number][] {

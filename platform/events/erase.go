@@ -1,0 +1,205 @@
+package events
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// customerColumns are where a kind of customer is named.
+var customerColumns = map[string]string{ByUser: "user_id", ByCompany: "company_id"}
+
+// Erase deletes what a user or company (by is ByUser or ByCompany) did: events
+// with their headers and bodies, and actions. In the sums the calls stay, as
+// nobody's. The bytes stay in the file until it is rewritten (Rewrite).
+func (s *Store) Erase(ctx context.Context, app, by, id string) (gone Deleted, err error) {
+	column, ok := customerColumns[by]
+	if !ok || app == "" || id == "" {
+		return gone, fmt.Errorf("%w: name an application, and a user or a company", ErrQuestion)
+	}
+	err = s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		// What is not in the sums yet would never be.
+		position, err := readPosition(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := roll(ctx, tx, position); err != nil {
+			return err
+		}
+		marks := map[string]string{"column": column}
+		if gone.Bodies, err = execute(ctx, tx, build("erase_bodies", marks, condition{}, []any{app, id}, nil)); err != nil {
+			return err
+		}
+		var c condition
+		c.and("app = ?", app)
+		c.and(column+" = ?", id)
+		for table, n := range map[string]*int64{"events": &gone.Events, "actions": &gone.Actions} {
+			if *n, err = execute(ctx, tx, build("prune", map[string]string{"table": table}, c, nil, nil)); err != nil {
+				return err
+			}
+		}
+		err = eachSums(column, func(table string) error {
+			n, err := execute(ctx, tx, build("erase_sums", map[string]string{"table": table, "column": column}, condition{}, []any{app, id}, nil))
+			gone.Rollups += n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return countDeleted(ctx, tx, app, ByErasure, gone)
+	})
+	if err != nil {
+		return Deleted{}, fmt.Errorf("erase events: %w", err)
+	}
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	err = s.do(func() (err error) {
+		s.tail, err = measureTail(ctx, s.db)
+		return err
+	})
+	return gone, err
+}
+
+// Traces counts the rows that name a user or company.
+func (s *Store) Traces(ctx context.Context, app, by, id string) (rows int64, err error) {
+	column, ok := customerColumns[by]
+	if !ok {
+		return 0, fmt.Errorf("%w: by: must be user or company (got %q)", ErrQuestion, by)
+	}
+	var c condition
+	c.and("app = ?", app)
+	c.and(column+" = ?", id)
+	count := func(table string) error {
+		n, err := s.count(ctx, table, c)
+		rows += n
+		return err
+	}
+	for _, table := range []string{"events", "actions"} {
+		if err := count(table); err != nil {
+			return rows, err
+		}
+	}
+	return rows, eachSums(column, count)
+}
+
+// eachSums calls f for the rollups that have the column.
+func eachSums(column string, f func(table string) error) error {
+	for _, rollups := range allRollups {
+		for _, r := range rollups {
+			if !strings.Contains(r.dimensions, column) {
+				continue
+			}
+			if err := f(r.table); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Rewrite puts the rows into a new file, which takes the place of the old one:
+// DuckDB only marks what was deleted, and its bytes stay in the file. Questions
+// are answered meanwhile, except while the files change places; loads wait. The
+// disk needs space for a second file.
+func (s *Store) Rewrite(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	path := s.path + ".new"
+	err := s.makeEmpty(ctx, path)
+	if err == nil {
+		err = s.do(func() error { return s.copyRows(ctx, path) })
+	}
+	if err == nil {
+		err = s.swap(ctx, path)
+	}
+	if err != nil {
+		return fmt.Errorf("rewrite the event store: %w", errors.Join(err, removeStore(path)))
+	}
+	return nil
+}
+
+// makeEmpty makes a file that has the tables, and no rows.
+func (s *Store) makeEmpty(ctx context.Context, path string) (err error) {
+	if err := removeStore(path); err != nil { // of a Rewrite that was interrupted
+		return err
+	}
+	db, err := s.openAt(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := migrate(ctx, db); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, statement("empty_new")); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o600)
+}
+
+func (s *Store) copyRows(ctx context.Context, path string) (err error) {
+	var name string
+	err = query(ctx, s.writer, question{sql: statement("database_name")}, func(rows *sql.Rows) error { return rows.Scan(&name) })
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, end := s.writer.ExecContext(ctx, statement("rewrite_end"))
+		err = errors.Join(err, end)
+	}()
+	marks := strings.NewReplacer("{path}", strings.ReplaceAll(path, "'", "''"), "{name}", strings.ReplaceAll(name, `"`, `""`), "{version}", storageVersion)
+	_, err = s.writer.ExecContext(ctx, marks.Replace(statement("rewrite")))
+	return err
+}
+
+// swap puts the file at path into the place of the store's.
+func (s *Store) swap(ctx context.Context, path string) error {
+	s.use.Lock()
+	defer s.use.Unlock()
+	if s.closed || s.db == nil {
+		return ErrDown
+	}
+	if err := s.shut(); err != nil {
+		return errors.Join(err, s.reopenAs(ctx))
+	}
+	// A log that is left belongs to the old file: the rows in it would be lost, or
+	// be put into the new one a second time.
+	logs, err := s.files()
+	if err == nil && len(logs) > 0 {
+		err = fmt.Errorf("DuckDB has left %s behind", filepath.Base(logs[0]))
+	}
+	if err == nil {
+		err = os.Rename(path, s.path)
+	}
+	return errors.Join(err, s.reopenAs(ctx))
+}
+
+// reopenAs opens what is there; it needs use held for writing.
+func (s *Store) reopenAs(ctx context.Context) error {
+	err := s.open(ctx)
+	if err != nil {
+		err = fmt.Errorf("%w: reopen %s: %w", ErrDown, s.path, err)
+		s.setTrouble(err)
+	}
+	return err
+}
+
+// removeStore removes a file of DuckDB's and what it keeps beside it.
+func removeStore(path string) error {
+	files, err := filepath.Glob(globEscape(path) + "*")
+	for _, file := range files {
+		if e := os.Remove(file); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}

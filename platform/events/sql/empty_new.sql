@@ -1,0 +1,2 @@
+DELETE FROM position;
+DELETE FROM schema_version;

@@ -1,0 +1,3 @@
+-- The calls stay in the sums, as nobody's.
+UPDATE {table} SET {column} = ''
+WHERE app = ? AND {column} = ?;

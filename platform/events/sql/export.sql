@@ -1,0 +1,5 @@
+COPY (
+    SELECT {columns}
+    FROM (SELECT * FROM events WHERE {where}) AS events {bodies}
+    ORDER BY time, transaction_id
+) TO '{path}' ({format});

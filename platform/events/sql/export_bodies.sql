@@ -1,0 +1,1 @@
+LEFT JOIN bodies USING (app, time, transaction_id)

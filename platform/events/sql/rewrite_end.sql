@@ -1,0 +1,2 @@
+SET preserve_insertion_order = false;
+DETACH DATABASE IF EXISTS rewritten;

@@ -1,0 +1,2 @@
+-- Into a file that is empty or is not there.
+VACUUM INTO ?;
