@@ -98,7 +98,7 @@ func TestEncodingsThatAreNotKnownAreNamed(t *testing.T) {
 func TestLimitCountsDecodedBytes(t *testing.T) {
 	f := setUp(t)
 	bomb := bytes.Repeat([]byte(" "), 51<<20)
-	for _, names := range [][]string{{"gzip"}, {"deflate"}, {"deflate raw"}, {"br"}, {"zstd"}, {"zstd", "gzip"}, {"gzip", "br"}} {
+	for _, names := range [][]string{{"gzip"}, {"deflate raw"}, {"br"}, {"zstd", "gzip"}} {
 		body := packed(t, bomb, names...)
 		f.want(f.post("/v1/events/batch", body, "Content-Encoding", header(names...)), http.StatusRequestEntityTooLarge)
 	}

@@ -150,16 +150,13 @@ func (w *Weights) save(ctx context.Context, changed map[carryKey]carry) error {
 				return err
 			}
 		}
-		save, err := tx.PrepareContext(ctx, carryQueries.Get("save_carry"))
-		if err != nil {
-			return err
-		}
 		for key, c := range changed {
-			if _, err := save.ExecContext(ctx, key[:], c.before, c.after, int64(c.seq), now.UnixMicro()); err != nil { // read back as uint64
-				return errors.Join(err, save.Close())
+			_, err := tx.ExecContext(ctx, carryQueries.Get("save_carry"), key[:], c.before, c.after, int64(c.seq), now.UnixMicro()) // read back as uint64
+			if err != nil {
+				return err
 			}
 		}
-		return save.Close()
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("save weights: %w", err)

@@ -26,33 +26,37 @@ func Verify(ctx context.Context, path string) (faults []string, err error) {
 		return nil, fmt.Errorf("state: open %s: %w", path, err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	rows, err := db.QueryContext(ctx, verifyQueries.Get("integrity"))
-	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
-	}
-	for rows.Next() {
+	err = each(ctx, db, "integrity", func(rows *sql.Rows) error {
 		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		if text != "ok" {
+		err := rows.Scan(&text)
+		if text != "ok" && err == nil {
 			faults = append(faults, text)
 		}
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return faults, fmt.Errorf("state: %w", err)
-	}
-	broken, err := db.QueryContext(ctx, verifyQueries.Get("foreign_keys"))
+		return err
+	})
 	if err != nil {
-		return faults, fmt.Errorf("state: %w", err)
+		return faults, err
 	}
-	for broken.Next() {
+	err = each(ctx, db, "foreign_keys", func(rows *sql.Rows) error {
 		var table, parent string
 		var row, key sql.NullInt64
-		if err := broken.Scan(&table, &row, &parent, &key); err != nil {
-			return faults, errors.Join(err, broken.Close())
-		}
+		err := rows.Scan(&table, &row, &parent, &key)
 		faults = append(faults, fmt.Sprintf("a row of %s has no %s", table, parent))
+		return err
+	})
+	return faults, err
+}
+
+func each(ctx context.Context, db *sql.DB, name string, f func(*sql.Rows) error) (err error) {
+	rows, err := db.QueryContext(ctx, verifyQueries.Get(name))
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
 	}
-	return faults, errors.Join(broken.Err(), broken.Close())
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+	}
+	return rows.Err()
 }

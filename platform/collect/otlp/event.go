@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrNotHTTP: the span is no HTTP server's.
+// ErrNotHTTP is the error for a span that is no HTTP server's.
 var ErrNotHTTP = errors.New("only spans of kind server with the attributes of an HTTP request become events")
 
 var errIDs = errors.New("span: trace id must have 16 bytes and span id 8, not all of them zero")

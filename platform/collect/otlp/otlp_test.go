@@ -244,19 +244,16 @@ func FuzzRead(f *testing.F) {
 	f.Add(inJSON(f, r))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, read := range []func([]byte, otlp.Sink) error{otlp.ReadProtobuf, otlp.ReadJSON} {
-			_ = read(body, func(s otlp.Span, err error) error {
-				if err != nil {
-					return nil
-				}
-				e, err := s.Event()
-				if err != nil {
-					return nil
-				}
-				if _, err := wire.DecodeEvent(wire.AppendEvent(nil, &e)); err != nil {
+			var events []wire.Event
+			var errs []error
+			if read(body, collect(&events, &errs)) != nil {
+				continue
+			}
+			for i := range events {
+				if _, err := wire.DecodeEvent(wire.AppendEvent(nil, &events[i])); err != nil {
 					t.Errorf("an event that cannot be read again: %v", err)
 				}
-				return nil
-			})
+			}
 		}
 	})
 }
