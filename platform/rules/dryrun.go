@@ -89,8 +89,8 @@ func (r *Rules) DryRun(ctx context.Context, traffic Traffic, app string, u Rule,
 	}
 	bounded, cancel := context.WithTimeout(ctx, dryRunTime)
 	defer cancel()
-	t := newTally(j, from, to)
-	err = t.walk(bounded, traffic, Span{App: app, Headers: len(j.headers)+len(j.bodies) > 0, Bodies: len(j.bodies) > 0})
+	t := newTally(j, from, to, dryRunCalls)
+	err = t.walk(bounded, traffic, app)
 	if err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
 		return Outcome{}, err
 	}
@@ -101,28 +101,29 @@ func (r *Rules) DryRun(ctx context.Context, traffic Traffic, app string, u Rule,
 type tally struct {
 	judge            *judge
 	o                Outcome
-	seen             int // calls, not weighted
+	seen, most       int // calls, not weighted
 	companies, users map[string]int64
 	reasons          map[unsure]int64
 	last             wire.Event // the last one it looked at
 }
 
-func newTally(j *judge, from, to time.Time) *tally {
+func newTally(j *judge, from, to time.Time, most int) *tally {
 	return &tally{
-		judge: j, o: Outcome{From: from, To: to, Reached: to},
+		judge: j, most: most, o: Outcome{From: from, To: to, Reached: to},
 		companies: map[string]int64{}, users: map[string]int64{}, reasons: map[unsure]int64{},
 	}
 }
 
 // walk goes back through the calls, in windows as wide as to hold a piece.
-func (t *tally) walk(ctx context.Context, traffic Traffic, s Span) error {
+func (t *tally) walk(ctx context.Context, traffic Traffic, app string) error {
+	s := Span{App: app, Headers: len(t.judge.headers)+len(t.judge.bodies) > 0, Bodies: len(t.judge.bodies) > 0}
 	width := firstWindow
 	for end, endID := t.o.To, ""; end.After(t.o.From); {
 		s.From, s.To, s.BeforeID = end.Add(-width), end, endID
 		if s.From.Before(t.o.From) {
 			s.From = t.o.From
 		}
-		s.Limit = min(dryRunPiece, dryRunCalls-t.seen)
+		s.Limit = min(dryRunPiece, t.most-t.seen)
 		if s.Limit == 0 {
 			return nil
 		}

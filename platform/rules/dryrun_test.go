@@ -192,15 +192,24 @@ func TestADryRunSaysWhatItCannotJudge(t *testing.T) {
 }
 
 func TestADryRunIsBoundedByCallsAndTellsHowFarItGot(t *testing.T) {
-	list := make(calls, 0, dryRunCalls+1000)
+	const most = 30_000 // more than a piece
+	list := make(calls, 0, most+1000)
 	for i := range cap(list) {
 		list = append(list, wire.Event{TransactionID: fmt.Sprintf("e%07d", cap(list)-i), Request: wire.Request{
 			Time: noon.Add(-time.Duration(i/40) * time.Second), URI: "/x", Verb: "GET",
 		}})
 	}
-	o := dryRun(t, list, anyone())
-	last := list[dryRunCalls-1]
-	if o.Complete || o.Looked != dryRunCalls || o.Applied != dryRunCalls || !o.Reached.Equal(last.Request.Time) {
+	j, err := newJudge(anyone())
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := newTally(j, noon.Add(-24*time.Hour), noon.Add(time.Second), most)
+	if err := counted.walk(t.Context(), list, "app"); err != nil {
+		t.Fatal(err)
+	}
+	o := counted.outcome()
+	last := list[most-1]
+	if o.Complete || o.Looked != most || o.Applied != most || !o.Reached.Equal(last.Request.Time) {
 		t.Errorf("looked at %d, back to %v (want %v), complete %v", o.Looked, o.Reached, last.Request.Time, o.Complete)
 	}
 	if len(o.Calls) != maxOutcomes {

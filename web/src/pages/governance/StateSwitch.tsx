@@ -24,7 +24,6 @@ export function StateSwitch({ name, state, disabled, onSwitch }: Props) {
       size="xs"
       className={css.switch}
       data-state={state}
-      color={state === "on" ? "verdigris" : undefined}
       aria-label={`State of ${name || "the rule"}`}
       disabled={disabled}
       value={state}
