@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
@@ -216,9 +217,11 @@ func addBodiesOfAny(ctx context.Context, tx *sql.Tx, app string, list []wire.Eve
 	}
 	args := []any{app, oldest.Request.Time.UnixMicro(), newest.Request.Time.UnixMicro()}
 	for i := range list {
-		args = append(args, list[i].TransactionID)
+		args = append(args, list[i].Request.Time.UnixMicro())
 	}
-	return query(ctx, tx, build("bodies", map[string]string{"ids": marksFor(len(list))}, condition{}, args, nil), func(rows *sql.Rows) error {
+	const mark = "make_timestamp(?::BIGINT)"
+	marks := map[string]string{"times": strings.Repeat(mark+", ", len(list)-1) + mark}
+	return query(ctx, tx, build("bodies", marks, condition{}, args, nil), func(rows *sql.Rows) error {
 		if err := scanBodies(rows, byID); err != nil {
 			return err
 		}
