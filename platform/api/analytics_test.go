@@ -159,7 +159,8 @@ func TestNoTextFieldOfAQuestionIsSQL(t *testing.T) {
 			`{"kind":"retention","return":[{"field":"user_id","op":"is_not","values":[%s]}]}`,
 		} {
 			question := fmt.Sprintf(template, quoted)
-			if w := a.do("GET", asking(question), ""); w.Code != http.StatusOK && !(strings.ContainsRune(text, 0) && w.Code == http.StatusUnprocessableEntity) {
+			refused := strings.ContainsRune(text, 0) // DuckDB's texts could hold it, but nobody means it
+			if w := a.do("GET", asking(question), ""); w.Code != http.StatusOK && (!refused || w.Code != http.StatusUnprocessableEntity) {
 				t.Errorf("%s: %d %s", question, w.Code, w.Body)
 			}
 		}

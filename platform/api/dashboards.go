@@ -176,7 +176,7 @@ func (a *api) saveChart(ctx context.Context, of OfApp, id string, c SavedChart) 
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
-	kept := dashboards.Chart{Card: c.Card.card(id), Question: question}
+	kept := dashboards.Chart{Card: c.card(id), Question: question}
 	if kept, err = a.Dashboards.SaveChart(ctx, app.ID, viewer(principal(ctx)), kept); err != nil {
 		return nil, a.failure(ctx, err)
 	}
@@ -221,7 +221,7 @@ func (a *api) saveDashboard(ctx context.Context, of OfApp, id string, d Dashboar
 	if err != nil {
 		return nil, a.failure(ctx, err)
 	}
-	kept := dashboards.Dashboard{Card: d.Card.card(id), Tiles: make([]dashboards.Tile, len(d.Tiles))}
+	kept := dashboards.Dashboard{Card: d.card(id), Tiles: make([]dashboards.Tile, len(d.Tiles))}
 	for i, tile := range d.Tiles {
 		kept.Tiles[i] = dashboards.Tile(tile)
 	}

@@ -89,9 +89,12 @@ func isOrigin(s string) bool {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || s != u.Scheme+"://"+u.Host {
 		return false
 	}
-	return !strings.ContainsFunc(u.Host, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == ':' || r == '[' || r == ']')
-	})
+	for _, r := range u.Host {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]", r) {
+			return false
+		}
+	}
+	return true
 }
 
 // Open returns the grant of a token, or ErrToken.

@@ -125,7 +125,12 @@ func headerField(name, column, header string) field {
 		return "json_extract_string(" + column + ", " + key + " || '/0'), json_extract_string(" + column + ", " + key + ")"
 	}
 	found := "('/' || replace(replace(list_filter(json_keys(" + column + "), lambda k: lower(k) = ?)[1], '~', '~0'), '/', '~1'))"
-	f := field{name: name, sql: "CASE WHEN json_valid(" + column + ") THEN coalesce("}
+	f := field{name: name, sql: "CASE WHEN "}
+	if isPlain(header) { // looking for a text is much cheaper than reading JSON
+		f.sql += "contains(lower(" + column + "), ?) AND "
+		f.args = append(f.args, `"`+strings.ToLower(header)+`":`)
+	}
+	f.sql += "json_valid(" + column + ") THEN coalesce("
 	for _, key := range []string{canonical, lower, escaped} {
 		if key = "/" + key; !slices.Contains(f.args, any(key)) {
 			f.sql += one("?") + ", "
@@ -135,6 +140,16 @@ func headerField(name, column, header string) field {
 	f.sql += one(found) + ") END"
 	f.args = append(f.args, strings.ToLower(header), strings.ToLower(header))
 	return f
+}
+
+// isPlain reports whether a name stands in JSON as it is, in either case.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == '/' {
+			return false
+		}
+	}
+	return true
 }
 
 // pointer is a dotted path as a JSON pointer (RFC 6901).

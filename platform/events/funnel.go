@@ -175,7 +175,7 @@ func seen(ctx context.Context, tx *sql.Tx, f Filter, by string, filters []FieldF
 		}
 		who, err := whoColumn(by)
 		q := eventsOf(f.App, time.Unix(0, 0), f.To, body, who+" AS key, e.time AS first, epoch_us(e.time) // ? AS bucket", c, []any{day.Microseconds()})
-		return hits{sql: q.sql, args: q.args}, err
+		return hits(q), err
 	}
 	h, ok, err := f.hits(ctx, tx, by, day, false)
 	if err != nil || ok {

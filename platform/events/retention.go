@@ -50,7 +50,7 @@ func (s *Store) Retention(ctx context.Context, r Retention) ([]Cohort, error) {
 		if err != nil {
 			return err
 		}
-		active := question{sql: all.sql, args: all.args}
+		active := question(all)
 		if len(r.Return) > 0 {
 			active = eventsOf(r.App, begin, r.To, body, who+" AS key, epoch_us(e.time) // ? AS bucket", returning, []any{day.Microseconds()})
 		}

@@ -98,6 +98,10 @@ func BenchmarkQuestions(b *testing.B) {
 	list := func(f Filter, p Page) func() error {
 		return func() error { _, _, err := s.List(ctx, f, p); return err }
 	}
+	analyse := func(f Filter, groups ...string) func() error {
+		a := Analysis{App: f.App, From: f.From, To: f.To, Groups: groups, Metrics: []Metric{{Kind: "count"}, {Kind: "error_rate"}, {Kind: "p95"}}}
+		return func() error { _, err := s.Analyse(ctx, a); return err }
+	}
 	for _, q := range []struct {
 		name string
 		ask  func() error
@@ -119,6 +123,19 @@ func BenchmarkQuestions(b *testing.B) {
 		{"Customers/company", func() error { _, err := s.Customers(ctx, f, ByCompany); return err }},
 		{"Customers/user", func() error { _, err := s.Customers(ctx, f, ByUser); return err }},
 		{"Books", func() error { _, err := s.Books(ctx); return err }},
+		{"Analyse/rollups/company", analyse(f, "company_id")},
+		{"Analyse/calls/host,verb", analyse(f, "host", "verb")},
+		{"Analyse/header", analyse(f, "request.headers.Content-Type")},
+		{"Analyse/body", analyse(f, "request.body.sku")},
+		{"Analyse/body/lastDay", analyse(lastDay, "request.body.sku")},
+		{"Funnel/first", func() error {
+			_, err := s.Funnel(ctx, Funnel{App: benchmarkApp, From: f.From, To: f.To, By: ByUser, Start: StartFirst, Within: 7 * day, Steps: []Step{{}, {Filters: []FieldFilter{{"failed", "is", []string{"false"}}}}}})
+			return err
+		}},
+		{"Retention", func() error {
+			_, err := s.Retention(ctx, Retention{App: benchmarkApp, To: f.To, By: ByUser, Weeks: 8})
+			return err
+		}},
 	} {
 		b.Run(q.name, func(b *testing.B) {
 			for range b.N {
