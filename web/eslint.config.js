@@ -24,7 +24,7 @@ export default tseslint.config(
   { files: ["**/*.js", "e2e/*.mjs"], ...tseslint.configs.disableTypeChecked },
   {
     files: ["e2e/*.mjs"],
-    languageOptions: { globals: { Buffer: "readonly", URL: "readonly", document: "readonly", fetch: "readonly", window: "readonly" } },
+    languageOptions: { globals: { Buffer: "readonly", URL: "readonly", URLSearchParams: "readonly", document: "readonly", fetch: "readonly", window: "readonly" } },
   },
   { files: ["public/*.js"], languageOptions: { globals: { document: "readonly", localStorage: "readonly", matchMedia: "readonly" } } },
 );

@@ -97,7 +97,7 @@ func Open(ctx context.Context, db *state.DB, o Options) (*Gate, error) {
 			o.OIDC.Role = ReadOnly
 		}
 		// A connection of its own for each of the few requests: nothing stays open.
-		g.issuer = &issuer{OIDC: o.OIDC, client: &http.Client{
+		g.issuer = &issuer{OIDC: o.OIDC, clock: o.Clock, client: &http.Client{
 			Timeout: issuerTime, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
 		}}
 	}

@@ -3,6 +3,7 @@ package access_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -192,5 +193,32 @@ func TestRateHoldsInTheLongRunAndNoBatchIsRefusedForEver(t *testing.T) {
 	}
 	if _, err := g.ChangeApplication(t.Context(), app.ID, "renamed", 0, 0); err != nil || g.TakeEvents(app.ID, 1_000_000) != 0 {
 		t.Errorf("still limited (%v)", err)
+	}
+}
+
+func TestRefusedBatchesUseNothingUpWhoeverElseAsks(t *testing.T) {
+	c := newClock()
+	g := openGate(t, t.TempDir(), access.Options{Clock: c.read})
+	app := g.Applications()[0].ID
+	if _, err := g.ChangeApplication(t.Context(), app, "limited", 100, 100); err != nil {
+		t.Fatal(err)
+	}
+	if g.TakeEvents(app, 100) != 0 {
+		t.Fatal("the burst was refused")
+	}
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 200 {
+				if g.TakeEvents(app, 60) == 0 {
+					t.Error("taken although nothing is left")
+				}
+			}
+		})
+	}
+	all.Wait()
+	c.now = c.now.Add(600 * time.Millisecond)
+	if wait := g.TakeEvents(app, 60); wait != 0 {
+		t.Errorf("what was refused was used up: waits %v", wait)
 	}
 }

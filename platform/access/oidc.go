@@ -24,6 +24,7 @@ const (
 	oidcCookie   = "gatemeter_oidc"
 	oidcLifetime = 10 * time.Minute
 	issuerTime   = 10 * time.Second
+	issuerPause  = 5 * time.Second
 )
 
 // OIDC says how to sign in through an OpenID Connect issuer. The zero value is not
@@ -75,8 +76,12 @@ type issuer struct {
 	OIDC
 	client *http.Client
 
+	clock func() time.Time
+
 	mu       sync.Mutex
 	provider *oidc.Provider // nil before it was asked; guarded by mu
+	failure  error          // of asking it last; guarded by mu
+	askAgain time.Time      // until then failure stands; guarded by mu
 }
 
 // Reasons why somebody does not come in through the issuer; the console has words
@@ -224,10 +229,15 @@ func (i *issuer) ask(ctx context.Context) (*oidc.Provider, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.provider == nil {
+		// Whoever comes meanwhile does not wait for an issuer that is away.
+		if i.clock().Before(i.askAgain) {
+			return nil, i.failure
+		}
 		// Without the deadline: the keys are fetched with this context later on.
 		provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), i.client), i.Issuer)
 		if err != nil {
-			return nil, fmt.Errorf("the issuer cannot be asked: %w", err)
+			i.failure, i.askAgain = fmt.Errorf("the issuer cannot be asked: %w", err), i.clock().Add(issuerPause)
+			return nil, i.failure
 		}
 		i.provider = provider
 	}

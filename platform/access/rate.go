@@ -19,12 +19,14 @@ func (g *Gate) TakeEvents(app string, n int) (wait time.Duration) {
 		return 0
 	}
 	now := g.clock()
-	first := limiter.ReserveN(now, min(n, limiter.Burst()))
-	if wait := first.DelayFrom(now); wait > 0 {
-		first.CancelAt(now)
-		return wait
+	need := min(n, limiter.Burst())
+	// Not a reservation that is cancelled: those that others made meanwhile would
+	// not get back all they took.
+	if !limiter.AllowN(now, need) {
+		missing := float64(need) - limiter.TokensAt(now)
+		return max(time.Duration(missing/float64(limiter.Limit())*float64(time.Second)).Round(time.Microsecond), time.Millisecond)
 	}
-	for n -= limiter.Burst(); n > 0; n -= limiter.Burst() {
+	for n -= need; n > 0; n -= limiter.Burst() {
 		limiter.ReserveN(now, min(n, limiter.Burst()))
 	}
 	return 0

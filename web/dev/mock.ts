@@ -1,6 +1,7 @@
 import type { Books, CompanyRow, Profile, Session, Series, Top, TopRow, Totals, UserRow, WireEvent } from "../src/api/types";
 import { durationOf, facts, failed, pathOf, statusOf } from "../src/wire/event.ts";
 import { sample } from "./sample.ts";
+import { scopes, settings } from "./settings.ts";
 
 /** An answer of the mock: a status and a JSON document. */
 export interface Answer {
@@ -32,7 +33,7 @@ export class Mock {
     this.upTo = this.now();
     this.data = sample(this.upTo, o.calls ?? 9000);
     this.events = this.data.events;
-    this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0" };
+    this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0", role: "owner", rights: scopes.map((one) => one.scope), single_sign_on: false };
   }
 
   answer(method: string, target: string, sent?: unknown): Answer {
@@ -44,7 +45,11 @@ export class Mock {
     const q = url.searchParams;
     switch (resource) {
       case "apps":
-        return ok({ apps: [{ id: "app_1", name: "Production", application_id: applicationId, created_at: "2026-11-01T08:00:00Z" }] });
+        return ok({ apps: [{ id: "app_1", name: "Production", application_id: applicationId, created_at: "2026-11-01T08:00:00Z", rate: 0, burst: 0, revoked_at: null, old_ids: [] }] });
+      case "people":
+      case "tokens":
+      case "audit":
+        return method === "GET" ? ok(settings[resource]) : refuse(501, "the sample data has fixed people and tokens");
       case "pipeline":
         return ok({ apps: [this.books()] });
       case "events":

@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const binary = new URL("../../bin/gatemeter", import.meta.url).pathname;
+export const binary = new URL("../../bin/gatemeter", import.meta.url).pathname;
 
 /** @returns {Promise<number>} a port nobody listens on at the moment */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer().on("error", reject);
     server.listen(0, "127.0.0.1", () => {

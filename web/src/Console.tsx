@@ -7,6 +7,8 @@ import type { App, Session } from "./api/types";
 import { CustomersPage } from "./pages/customers/CustomersPage";
 import { LivePage } from "./pages/live/LivePage";
 import { PipelinePage } from "./pages/pipeline/PipelinePage";
+import { SettingsPage } from "./pages/settings/SettingsPage";
+import { JoinPage } from "./pages/sign-in/JoinPage";
 import { SignInPage } from "./pages/sign-in/SignInPage";
 import { WelcomePage } from "./pages/sign-in/WelcomePage";
 import { Mark } from "./ui/icons";
@@ -40,7 +42,11 @@ function Doorway() {
   }, [client]);
 
   if (!session.data) return <Waiting error={session.error} retry={() => void session.refetch()} />;
-  if (!session.data.signed_in) return <SignInPage token={at.path[0] === "sign-in" ? at.query.get("token") : null} />;
+  if (at.path[0] === "join") return <JoinPage token={at.query.get("token") ?? ""} email={at.query.get("email") ?? ""} />;
+  if (!session.data.signed_in) {
+    const asked = at.path[0] === "sign-in" ? at.query : undefined;
+    return <SignInPage token={asked?.get("token") ?? null} refused={asked?.get("refused") ?? ""} singleSignOn={session.data.single_sign_on} />;
+  }
   if (at.path[0] === "welcome") return <WelcomePage />;
   return <SignedIn session={session.data} />;
 }
@@ -75,7 +81,7 @@ function Customers({ app }: { app: App }) {
   return id ? <CustomerPage key={kind + id} app={app} kind={kind} id={id} /> : <CustomersPage app={app} kind={kind} />;
 }
 
-const pages = { live: LivePage, usage: UsagePage, customers: Customers, pipeline: PipelinePage };
+const pages = { live: LivePage, usage: UsagePage, customers: Customers, pipeline: PipelinePage, settings: SettingsPage };
 
 function Waiting({ error, retry }: { error: Error | null; retry: () => void }) {
   return (

@@ -46,9 +46,9 @@ export async function getText(path: string, params: Params = {}, signal?: AbortS
   return response.text();
 }
 
-export async function sendJson<T>(method: "POST" | "PUT", path: string, body: unknown): Promise<T> {
-  const response = await request(method, path, JSON.stringify(body));
-  return (await response.json()) as T;
+export async function sendJson<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
+  const response = await request(method, path, body === undefined ? undefined : JSON.stringify(body));
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 export async function remove(path: string): Promise<void> {

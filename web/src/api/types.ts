@@ -5,7 +5,15 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Session = Schemas["Session"];
+export type Right = components["schemas"]["TokenScope"]["scope"];
 export type App = Schemas["App"];
+export type Person = Schemas["Person"];
+export type Invitation = Schemas["Invitation"];
+export type NewInvitation = Schemas["NewInvitation"];
+export type Token = Schemas["Token"];
+export type NewToken = Schemas["NewToken"];
+export type TokenScope = Schemas["TokenScope"];
+export type AuditEntry = Schemas["AuditEntry"];
 /** The books of one application: received = stored + duplicate + Σ rejected + Σ dropped + in_flight. */
 export type Books = Schemas["Balance"];
 

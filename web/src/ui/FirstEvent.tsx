@@ -39,7 +39,8 @@ export GATEMETER_APPLICATION_ID=${quote(applicationId)}
 export function FirstEvent({ app }: { app: App }) {
   const [way, setWay] = useState("curl");
   const make = way === "curl" ? firstEventCurl : firstEventGateway;
-  const text = make(window.location.origin, app.application_id);
+  // Without the right to it the id stays a blank to be filled in.
+  const text = make(window.location.origin, app.application_id || "YOUR-APPLICATION-ID");
   return (
     <section className={css.first} aria-label="Send the first call">
       <svg className={css.dial} viewBox="0 0 120 66" aria-hidden="true" focusable="false">
@@ -48,7 +49,10 @@ export function FirstEvent({ app }: { app: App }) {
         <circle cx="60" cy="60" r="4" fill="var(--accent)" />
       </svg>
       <h2>No calls yet</h2>
-      <p>Send one to see it here within two seconds, or point a gateway or any Moesif SDK at this server.</p>
+      <p>
+        {app.revoked_at ? "This application is revoked: the collector takes no calls of it. " : "Send one to see it here within two seconds, or point a gateway or any Moesif SDK at this server. "}
+        {!app.application_id && !app.revoked_at && "Ask an owner or admin for the application id."}
+      </p>
       <div className={css.bar}>
         <SegmentedControl
           size="xs"

@@ -26,7 +26,7 @@ const places: { path: string; name: string; icon: IconName }[] = [
 export function Shell({ session, apps, app, children }: Props) {
   const at = useLocation();
   const here = at.path[0];
-  const name = places.find((place) => place.path === here)?.name ?? "Live";
+  const name = here === "settings" ? "Settings" : (places.find((place) => place.path === here)?.name ?? "Live");
 
   useEffect(() => {
     document.title = [at.path[2], name, "gatemeter"].filter(Boolean).join(" · ");
@@ -52,6 +52,9 @@ export function Shell({ session, apps, app, children }: Props) {
         </nav>
         <div className={css.tools}>
           <AppMenu apps={apps} app={app} />
+          <ActionIcon component="a" href={href(["settings"], { app: carried.app })} variant="subtle" color="gray" className={css.settings} aria-label="Settings" aria-current={here === "settings" ? "page" : undefined}>
+            <Icon name="settings" />
+          </ActionIcon>
           <SchemeMenu />
           <AccountMenu session={session} />
         </div>
@@ -151,7 +154,10 @@ function AccountMenu({ session }: { session: Session }) {
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{session.email || "One-time sign-in"}</Menu.Label>
+        <Menu.Label>
+          {session.email || "One-time sign-in"}
+          {session.role && ` · ${session.role}`}
+        </Menu.Label>
         <Menu.Item onClick={() => go(href(["welcome"]))}>{session.needs_password ? "Set e-mail and password" : "Change e-mail and password"}</Menu.Item>
         <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
         {session.version && <Menu.Label>gatemeter {session.version}</Menu.Label>}

@@ -67,7 +67,11 @@ function Address({ app }: { app: App }) {
         <dt>Collector</dt>
         <dd><code>{collector}</code><CopyButton label="Copy" text={() => collector} /></dd>
         <dt>Application id</dt>
-        <dd><code>{app.application_id}</code><CopyButton label="Copy" text={() => app.application_id} /></dd>
+        {app.application_id ? (
+          <dd><code>{app.application_id}</code><CopyButton label="Copy" text={() => app.application_id} /></dd>
+        ) : (
+          <dd className="quiet">{app.revoked_at ? "Revoked: the collector takes no calls of this application." : "Ask an owner or admin for it: whoever has it can send calls."}</dd>
+        )}
       </dl>
     </section>
   );

@@ -11,12 +11,28 @@ import css from "./Gate.module.css";
 
 type Credentials = { token: string } | { email: string; password: string };
 
-/** Signs in by e-mail and password, or by the one-time token of the server's log. */
-export function SignInPage({ token }: { token: string | null }) {
+// Why one did not come in through the issuer, by the server's word for it.
+const refusals: Record<string, string> = {
+  failed: "Single sign-on failed. Try again; the server's log says more.",
+  expired: "That sign-in took too long, or was begun in another browser. Try again.",
+  unverified: "Your identity provider does not vouch for your e-mail address.",
+  stranger: "Nobody with your e-mail address was invited. Ask an owner or admin.",
+  first: "Nobody has a password yet: the first person signs in with the one-time token.",
+};
+
+interface Props {
+  token: string | null;
+  /** Why single sign-on was refused; "" when it was not. */
+  refused: string;
+  singleSignOn: boolean;
+}
+
+/** Signs in by e-mail and password, through the issuer, or by the one-time token of the server's log. */
+export function SignInPage({ token, refused, singleSignOn }: Props) {
   const client = useQueryClient();
   const [byToken, setByToken] = useState(token !== null);
   const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
+  const [error, setError] = useState(refused && (refusals[refused] ?? refusals.failed ?? ""));
   const [typed, setTyped] = useState({ token: "", email: "", password: "" });
 
   const signIn = useCallback(async (credentials: Credentials) => {
@@ -75,6 +91,9 @@ export function SignInPage({ token }: { token: string | null }) {
         )}
         <Button type="submit" loading={busy} fullWidth>Sign in</Button>
       </form>
+      {singleSignOn && (
+        <Button component="a" href="/api/v1/oidc/start" variant="default" fullWidth>Sign in with single sign-on</Button>
+      )}
       <button type="button" className={`plain ${css.swap}`} onClick={swap}>
         {byToken ? "Sign in with e-mail and password" : "First time here? Use the one-time token"}
       </button>
