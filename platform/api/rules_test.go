@@ -87,7 +87,7 @@ func parsed(t testing.TB, text string) (v map[string]any) {
 const wholeRule = `{"name":"Free plan","type":"company","state":"on","block":true,"applied_to":"not_matching","applied_to_unidentified":true,
 	"variables":[{"name":"0","path":"body.plan"}],"regex_config":[{"conditions":[{"path":"request.verb","value":"POST"}]}],
 	"response":{"status":402,"headers":{"X-Plan":"{{0}}"},"body":{"error":["{{0}}",1.50,null]}},
-	"customers":[{"id":"acme","values":{"0":"free"}},{"id":"bolt","values":{}}]}`
+	"cohort":"","customers":[{"id":"acme","values":{"0":"free"}},{"id":"bolt","values":{}}]}`
 
 func TestARuleIsReadAsItWasWritten(t *testing.T) {
 	g := openGovernance(t)
@@ -120,7 +120,7 @@ func TestARuleIsReadAsItWasWritten(t *testing.T) {
 func TestWhatIsLeftOutGetsItsDefault(t *testing.T) {
 	g := openGovernance(t)
 	const defaults = `{"name":"x","type":"regex","state":"off","block":true,"applied_to":"matching","applied_to_unidentified":false,
-		"variables":[],"regex_config":[],"response":{"status":429,"headers":{},"body":{}},"customers":[]}`
+		"variables":[],"regex_config":[],"response":{"status":429,"headers":{},"body":{}},"cohort":"","customers":[]}`
 	id := g.expect(201, "POST", "/rules", wholeRule)["id"].(string)
 	got := g.expect(200, "PUT", "/rules/"+id, `{"name":"x","type":"regex","block":true,"response":{"body":null},"customers":null}`)
 	want := parsed(t, defaults)

@@ -365,7 +365,7 @@ func (c *counting) Behave(ctx context.Context, app, by string, selections []even
 func TestOnlyWhatMayHaveChangedIsEvaluatedAgain(t *testing.T) {
 	h := open(t)
 	asked := &counting{EventStore: h.events}
-	h.Options.Events = asked
+	h.Events = asked
 	ever := h.create(draft(t, "user", "all", `{"usage":{"measure":"calls","op":"at_least","value":2}}`))
 	h.create(draft(t, "user", "all", `{"attribute":{"field":"metadata.plan","op":"exists"}}`))
 	asked.n = 0

@@ -197,7 +197,8 @@ func TestRulesThatApplyToACustomer(t *testing.T) {
 	}
 }
 
-// A cohort of 100,000 is with the gateways within a second.
+// BenchmarkCohortChange serves a cohort of 100,000 again after one of them was
+// replaced by another.
 func BenchmarkCohortChange(b *testing.B) {
 	members := make([]string, MaxCustomers)
 	for i := range members {
