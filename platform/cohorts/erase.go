@@ -15,7 +15,7 @@ func (s *Store) Forget(ctx context.Context, app, kind, id string) (map[string]in
 	counts := map[string]int64{"cohort_members": 0, "cohort_changes": 0}
 	var left []string // cohorts
 	err := s.State.Write(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, queries.Get("cohorts_of"), app, kind, id)
+		rows, err := tx.QueryContext(ctx, queries.Get("erase_cohorts"), app, kind, id)
 		if err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ func (s *Store) Forget(ctx context.Context, app, kind, id string) (map[string]in
 			return err
 		}
 		for _, step := range []struct{ query, table string }{
-			{"forget_changes", "cohort_changes"}, {"forget_revisions", ""}, {"forget_members", "cohort_members"},
+			{"erase_changes", "cohort_changes"}, {"erase_revisions", ""}, {"erase_members", "cohort_members"},
 		} {
 			result, err := tx.ExecContext(ctx, queries.Get(step.query), app, kind, id)
 			if err != nil {

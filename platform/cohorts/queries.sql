@@ -81,18 +81,18 @@ DELETE FROM cohort_changes WHERE at < ?;
 -- The last one before the time stays: it is how the rest began.
 DELETE FROM cohort_sizes WHERE at < coalesce((SELECT max(b.at) FROM cohort_sizes b WHERE b.cohort = cohort_sizes.cohort AND b.at < ?1), 0);
 
--- name: cohorts_of
+-- name: erase_cohorts
 SELECT c.id FROM cohorts c JOIN cohort_members m ON m.cohort = c.number
 WHERE c.app = ?1 AND c.kind = ?2 AND m.id = ?3 ORDER BY c.number;
 
--- name: forget_changes
+-- name: erase_changes
 DELETE FROM cohort_changes
 WHERE id = ?3 AND cohort IN (SELECT number FROM cohorts WHERE app = ?1 AND kind = ?2);
 
--- name: forget_revisions
+-- name: erase_revisions
 UPDATE cohorts SET members = members - 1, revision = revision + 1
 WHERE app = ?1 AND kind = ?2 AND number IN (SELECT cohort FROM cohort_members WHERE id = ?3);
 
--- name: forget_members
+-- name: erase_members
 DELETE FROM cohort_members
 WHERE id = ?3 AND cohort IN (SELECT number FROM cohorts WHERE app = ?1 AND kind = ?2);

@@ -4,6 +4,63 @@
  */
 
 export interface paths {
+    "/api/v1/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Answer a question
+         * @description By any field, header or place in a body; funnels; retention. Of the last 24 hours unless said otherwise.
+         */
+        get: operations["ask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An answer as CSV
+         * @description The same as GET /api/v1/analytics, as a file for spreadsheets. Text that these would run as a formula has an apostrophe in front.
+         */
+        get: operations["export-answer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a question can be about */
+        get: operations["list-fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/apps": {
         parameters: {
             query?: never;
@@ -123,6 +180,163 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/charts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Charts */
+        get: operations["list-charts"];
+        put?: never;
+        /** Keep a chart */
+        post: operations["add-chart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/charts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One chart */
+        get: operations["get-chart"];
+        /** Change a chart */
+        put: operations["change-chart"];
+        post?: never;
+        /** Delete a chart, also from dashboards */
+        delete: operations["delete-chart"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cohorts */
+        get: operations["list-cohorts"];
+        put?: never;
+        /**
+         * Add a cohort
+         * @description Its members are found before the answer, and again whenever calls, profiles or time may have changed them.
+         */
+        post: operations["add-cohort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who entered and left
+         * @description They are kept for 90 days.
+         */
+        get: operations["list-cohort-changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What cohorts can look at in profiles */
+        get: operations["list-cohort-fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Who would be in a cohort
+         * @description Nothing is stored.
+         */
+        post: operations["preview-cohort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One cohort */
+        get: operations["get-cohort"];
+        /**
+         * Replace a cohort
+         * @description Members are found anew when the criteria are others.
+         */
+        put: operations["change-cohort"];
+        post?: never;
+        /**
+         * Delete a cohort
+         * @description With its history. A cohort that rules name can not be deleted.
+         */
+        delete: operations["delete-cohort"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cohorts/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is in a cohort */
+        get: operations["list-cohort-members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/companies": {
         parameters: {
             query?: never;
@@ -160,6 +374,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/companies/{id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which cohorts a company is in, and which rules apply to it */
+        get: operations["get-company-standing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/companies/{id}/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a company has subscribed to */
+        get: operations["list-subscriptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/config": {
         parameters: {
             query?: never;
@@ -176,6 +424,104 @@ export interface paths {
         put: operations["change-config"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dashboards */
+        get: operations["list-dashboards"];
+        put?: never;
+        /** Make a dashboard */
+        post: operations["add-dashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard */
+        get: operations["get-dashboard"];
+        /** Change a dashboard */
+        put: operations["change-dashboard"];
+        post?: never;
+        /** Delete a dashboard; its charts stay */
+        delete: operations["delete-dashboard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a token shows
+         * @description Needs no sign-in, but a token.
+         */
+        get: operations["get-embedded"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embed/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answer to a chart of a token
+         * @description Of the calls that the token's filter selects. Needs no sign-in, but a token.
+         */
+        get: operations["get-embedded-data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a token that shows a chart or a dashboard without a sign-in
+         * @description Give each of your customers a token with a filter on their own id.
+         */
+        post: operations["add-embed-token"];
+        /** Make all embed tokens of the application void */
+        delete: operations["revoke-embed-tokens"];
         options?: never;
         head?: never;
         patch?: never;
@@ -512,6 +858,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a rule on stored calls, before it is saved
+         * @description What it would have done, alone, decided by the engine of the gateways. Of the last 7 days unless said otherwise, 90 at most. Nothing is changed.
+         */
+        post: operations["dry-run-draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed which rule
+         * @description Deleted rules and changes of the order are there too. The last 100 changes of a rule are kept, and 5,000 of an application.
+         */
+        get: operations["list-rule-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Order the rules
+         * @description Rules on whoever calls are applied first, then those on companies, then those on users; each of these kinds in this order. Of two that block a call the one applied later answers. Gateways that wait for changes are told at once.
+         */
+        put: operations["order-rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a rule answers a customer with
+         * @description With its merge tags filled in, as the gateways do it. Nothing is changed.
+         */
+        post: operations["preview-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules/{id}": {
         parameters: {
             query?: never;
@@ -529,9 +955,126 @@ export interface paths {
         post?: never;
         /**
          * Delete a rule
-         * @description With its customers. Gateways that wait for changes are told at once.
+         * @description With its customers. Its history stays, and can bring it back. Gateways that wait for changes are told at once.
          */
         delete: operations["delete-rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replace the cohort of a rule
+         * @description The rest of the rule stays as it is. Gateways that wait for changes are told at once.
+         */
+        put: operations["set-rule-customers"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Try a rule on stored calls
+         * @description Of the last 7 days unless said otherwise, 90 at most; for a rule in shadow since it is, which is its report.
+         */
+        get: operations["dry-run-rule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed a rule
+         * @description Also of one that was deleted.
+         */
+        get: operations["get-rule-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a rule
+         * @description A deleted rule is there again, with its id. Nothing is switched on unless state says so. Gateways that wait for changes are told at once.
+         */
+        post: operations["revert-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Switch a rule off, to shadow, or on
+         * @description Gateways that wait for changes are told at once.
+         */
+        put: operations["switch-rule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A rule as it was */
+        get: operations["get-rule-version"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -680,6 +1223,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{id}/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which cohorts a user is in, and which rules apply to it */
+        get: operations["get-user-standing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -710,6 +1270,108 @@ export interface components {
              *     ]
              */
             scopes: string[];
+        };
+        AffectedCalls: {
+            /**
+             * Format: int64
+             * @description The calls it would have applied to.
+             * @example 200
+             */
+            calls: number;
+            /**
+             * @description The customer's id.
+             * @example acme
+             */
+            id: string;
+        };
+        AnalysisAnswer: {
+            /**
+             * @description What the keys are, in their order.
+             * @example [
+             *       "company_id"
+             *     ]
+             */
+            groups: string[];
+            /**
+             * Format: int64
+             * @description Length of the intervals; 0 of a table.
+             * @example 3600
+             */
+            interval_seconds: number;
+            /** @description One for each group, sorted; without groups there is one. */
+            lines: components["schemas"]["AnalysisLine"][];
+            /**
+             * @description What the values are, in their order.
+             * @example [
+             *       "count"
+             *     ]
+             */
+            metrics: string[];
+            /**
+             * @description Cursor of the next page of a table; empty at its end.
+             * @example
+             */
+            next: string;
+            /**
+             * @description Whether the answer was added up from rollups; percentiles are within 2 % then.
+             * @example true
+             */
+            rollups: boolean;
+            /**
+             * @description Begins of the intervals; empty of a table.
+             * @example [
+             *       "2026-11-21T10:00:00Z"
+             *     ]
+             */
+            times: string[];
+            /** @description Of all calls, also of the groups that are not returned. */
+            total: components["schemas"]["AnalysisLine"];
+        };
+        AnalysisLine: {
+            /**
+             * @description The same of the range before; null when it was not asked for.
+             * @example [
+             *       900
+             *     ]
+             */
+            before: (number | null)[] | null;
+            /**
+             * @description What the calls have in common; empty where they had none.
+             * @example [
+             *       "acme"
+             *     ]
+             */
+            keys: string[];
+            /**
+             * @description Whether this line stands for all further groups; over time only.
+             * @example false
+             */
+            others: boolean;
+            /**
+             * @description By interval, then by metric; null of a table.
+             * @example [
+             *       [
+             *         12
+             *       ]
+             *     ]
+             */
+            points: ((number | null)[] | null)[] | null;
+            /**
+             * @description The same of the range before.
+             * @example [
+             *       [
+             *         9
+             *       ]
+             *     ]
+             */
+            points_before: ((number | null)[] | null)[] | null;
+            /**
+             * @description By metric; null where there is nothing to take a value of.
+             * @example [
+             *       1200
+             *     ]
+             */
+            values: (number | null)[];
         };
         App: {
             /**
@@ -757,6 +1419,26 @@ export interface components {
         AppsAnswerBody: {
             /** @description All applications, oldest first. */
             apps: components["schemas"]["App"][];
+        };
+        AttributeCondition: {
+            /**
+             * @description metadata.NAME, campaign.NAME (a dot walks into objects), id, ip_address; of a user company_id or user_agent_string; of a company company_domain, subscription.status or subscription.plan_id.
+             * @example metadata.plan
+             */
+            field: string;
+            /**
+             * @description is and is_not: one and none of the values, in any case; contains: one of them as a part; greater and less: as numbers. A list satisfies it when one element does.
+             * @example is
+             * @enum {string}
+             */
+            op: "is" | "is_not" | "contains" | "greater" | "less" | "exists" | "not_exists";
+            /**
+             * @description With what it is compared: at most 100; one for greater and less; none for exists and not_exists.
+             * @example [
+             *       "free"
+             *     ]
+             */
+            values?: string[];
         };
         AuditAnswerBody: {
             /** @description What was done, newest first. */
@@ -904,6 +1586,196 @@ export interface components {
              * @example 500
              */
             rate?: number;
+        };
+        ChangesAnswerBody: {
+            /** @description The latest first. */
+            changes: components["schemas"]["CohortChange"][];
+            /**
+             * @description Cursor of the next page; empty at the end.
+             * @example
+             */
+            next: string;
+        };
+        ChartsAnswerBody: {
+            /** @description Those that who asks may see, the oldest first. */
+            charts: components["schemas"]["SavedChart"][];
+        };
+        Cohort: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            created_at: string;
+            /** @description Who is in it. */
+            criteria: components["schemas"]["Criteria"];
+            /**
+             * Format: date-time
+             * @description When its members were looked for last; null: not since the platform was started.
+             * @example 2026-11-22T10:00:00Z
+             */
+            evaluated_at: string | null;
+            /**
+             * @description Given by the platform.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            id: string;
+            /**
+             * @description What it is made of. It can not be changed.
+             * @example company
+             * @enum {string}
+             */
+            kind: "user" | "company";
+            /**
+             * Format: int64
+             * @description How many are in it.
+             * @example 42
+             */
+            members: number;
+            /**
+             * @description Name for people, at most 200 characters.
+             * @example Gone quiet
+             */
+            name: string;
+            /** @description How that changed during the last 30 days, oldest first: by the hour, and only where it changed. */
+            sizes: components["schemas"]["CohortSize"][];
+            /**
+             * Format: date-time
+             * @description When it was edited last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            updated_at: string;
+        };
+        CohortChange: {
+            /**
+             * Format: date-time
+             * @description When it was found.
+             * @example 2026-11-22T10:00:00Z
+             */
+            at: string;
+            /**
+             * @description The cohort.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort_id: string;
+            /**
+             * @description Its name.
+             * @example Gone quiet
+             */
+            cohort_name: string;
+            /**
+             * @description Whether it is because the cohort was made or edited; then the customer did nothing new.
+             * @example false
+             */
+            edited: boolean;
+            /**
+             * @description true: entered, false: left.
+             * @example true
+             */
+            entered: boolean;
+            /**
+             * @description The user's or company's id.
+             * @example acme
+             */
+            id: string;
+            /**
+             * @description What it is made of: user or company.
+             * @example company
+             */
+            kind: string;
+            /**
+             * @description From the profile; empty when unknown.
+             * @example Acme Inc.
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description Grows with every change.
+             * @example 1204
+             */
+            number: number;
+        };
+        CohortCondition: {
+            /** @description What its profile says. */
+            attribute?: components["schemas"]["AttributeCondition"];
+            /** @description What the customer did. */
+            usage?: components["schemas"]["UsageCondition"];
+        };
+        CohortDraft: {
+            /** @description Who is in it. */
+            criteria: components["schemas"]["Criteria"];
+            /**
+             * @description What it is made of. It can not be changed.
+             * @example company
+             * @enum {string}
+             */
+            kind: "user" | "company";
+            /**
+             * @description Name for people, at most 200 characters.
+             * @example Gone quiet
+             */
+            name: string;
+        };
+        CohortFieldsAnswerBody: {
+            /**
+             * @description What an attribute condition can name: what the platform knows, and what profiles have in their metadata.
+             * @example [
+             *       "metadata.plan"
+             *     ]
+             */
+            fields: string[];
+        };
+        CohortMember: {
+            /**
+             * @description The company of a user; empty when unknown.
+             * @example
+             */
+            company_id: string;
+            /**
+             * @description E-mail of a user, domain of a company; empty when unknown.
+             * @example acme.example
+             */
+            detail: string;
+            /**
+             * Format: date-time
+             * @description Since when it is in; null in a preview.
+             * @example 2026-11-22T10:00:00Z
+             */
+            entered_at: string | null;
+            /**
+             * @description The user's or company's id.
+             * @example acme
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description The last call ever; null before the first.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            last_seen: string | null;
+            /**
+             * @description From the profile; empty when unknown.
+             * @example Acme Inc.
+             */
+            name: string;
+        };
+        CohortSize: {
+            /**
+             * Format: int64
+             * @description Members at its end, and until the next step.
+             * @example 42
+             */
+            members: number;
+            /**
+             * Format: date-time
+             * @description Begin of the hour.
+             * @example 2026-11-22T10:00:00Z
+             */
+            t: string;
+        };
+        CohortsAnswerBody: {
+            /** @description All of them, the oldest first. */
+            cohorts: components["schemas"]["Cohort"][];
         };
         CompaniesAnswerBody: {
             /** @description Also those without calls within the range. */
@@ -1123,6 +1995,122 @@ export interface components {
                 [key: string]: number;
             };
         };
+        Criteria: {
+            /** @description At least one, at most 20. */
+            conditions: components["schemas"]["CohortCondition"][];
+            /**
+             * @description Whether all conditions must hold, or one.
+             * @example all
+             * @enum {string}
+             */
+            match: "all" | "any";
+        };
+        CustomerCohort: {
+            /**
+             * Format: date-time
+             * @description Since when the customer is in it.
+             * @example 2026-11-22T10:00:00Z
+             */
+            entered_at: string;
+            /**
+             * @description The cohort's id.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example Gone quiet
+             */
+            name: string;
+        };
+        CustomerRule: {
+            /**
+             * @description Whether it blocks calls; otherwise it adds headers to answers.
+             * @example true
+             */
+            block: boolean;
+            /**
+             * @description The cohort it follows; empty when it follows none.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort: string;
+            /**
+             * @description The rule's id.
+             * @example 64ca685a833073c6b41b15f3
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example Free plan: 1,000 calls a month
+             */
+            name: string;
+            /**
+             * @description Whether only calls that fit its conditions are concerned.
+             * @example false
+             */
+            some: boolean;
+            /**
+             * Format: int64
+             * @description Status of blocked calls.
+             * @example 429
+             */
+            status: number;
+            /**
+             * @description customer: it names the customer; cohort: the customer is in its cohort; not_matching: it is for all but some; everyone: it is for whoever calls.
+             * @example cohort
+             * @enum {string}
+             */
+            why: "customer" | "cohort" | "not_matching" | "everyone";
+        };
+        CustomersOfRuleRequestBody: {
+            /** @description The whole cohort: users or companies, as the rule's type says, at most 100,000. */
+            customers: components["schemas"]["RuleCustomer"][];
+        };
+        Dashboard: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly created_at?: string;
+            /**
+             * @description What it is for, at most 2000 characters.
+             * @example For the Monday meeting.
+             */
+            description?: string;
+            /**
+             * @description Id.
+             * @example k3v9x2m7q4tsab2c
+             */
+            readonly id?: string;
+            /**
+             * @description Whether who asks may change it.
+             * @example true
+             */
+            readonly mine?: boolean;
+            /**
+             * @description Name: 1 to 200 characters.
+             * @example Calls by company
+             */
+            name: string;
+            /**
+             * @description Whether everybody who is signed in sees it; otherwise only who made it.
+             * @example true
+             */
+            shared?: boolean;
+            /** @description Its charts in order, at most 30. */
+            tiles?: components["schemas"]["Tile"][];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly updated_at?: string;
+        };
+        DashboardsAnswerBody: {
+            /** @description Those that who asks may see, the oldest first. */
+            dashboards: components["schemas"]["Dashboard"][];
+        };
         DeletedRows: {
             /**
              * Format: int64
@@ -1148,6 +2136,219 @@ export interface components {
              * @example 0
              */
             rollups: number;
+        };
+        DryRun: {
+            /**
+             * Format: int64
+             * @description Of the calls it would have applied to: those that some rule blocked anyway.
+             * @example 0
+             */
+            already: number;
+            /**
+             * Format: int64
+             * @description Of the calls it would have applied to: those with neither user nor company.
+             * @example 20
+             */
+            anonymous: number;
+            /**
+             * Format: int64
+             * @description Calls the rule would have applied to: blocked them, or added its headers if it does not block.
+             * @example 312
+             */
+            applied: number;
+            /**
+             * @description Whether the rule blocks.
+             * @example true
+             */
+            blocks: boolean;
+            /** @description The newest calls it would have applied to, at most 100, without headers and bodies. */
+            calls: components["schemas"]["WireEvent"][];
+            /** @description The most affected companies, at most 100. */
+            companies: components["schemas"]["AffectedCalls"][];
+            /**
+             * Format: int64
+             * @description Companies it would have affected.
+             * @example 4
+             */
+            company_count: number;
+            /**
+             * @description Whether all calls of the range were looked at. It ends after 250,000 calls or 8 seconds.
+             * @example true
+             */
+            complete: boolean;
+            /**
+             * Format: date-time
+             * @description Begin of the range.
+             * @example 2026-11-22T00:00:00Z
+             */
+            from: string;
+            /**
+             * Format: int64
+             * @description Calls it looked at.
+             * @example 120000
+             */
+            looked: number;
+            /**
+             * Format: int64
+             * @description Calls that no rule sees, because their authentication failed.
+             * @example 14
+             */
+            not_governed: number;
+            /**
+             * Format: date-time
+             * @description How far back it got, from the newest call on; the begin of the range when it is complete.
+             * @example 2026-11-22T00:00:00Z
+             */
+            reached: string;
+            /** @description Why. */
+            reasons: components["schemas"]["DryRunReason"][];
+            /**
+             * Format: date-time
+             * @description End of the range.
+             * @example 2026-11-24T10:00:00Z
+             */
+            to: string;
+            /**
+             * Format: int64
+             * @description Calls of which it cannot be said, because what the conditions look at is not stored.
+             * @example 3
+             */
+            unknown: number;
+            /**
+             * Format: int64
+             * @description Users it would have affected.
+             * @example 9
+             */
+            user_count: number;
+            /** @description The most affected users, at most 100. */
+            users: components["schemas"]["AffectedCalls"][];
+        };
+        DryRunReason: {
+            /**
+             * Format: int64
+             * @description How many calls.
+             * @example 3
+             */
+            calls: number;
+            /**
+             * @description What the rule looks at.
+             * @example request.body.plan
+             */
+            path: string;
+            /**
+             * @description masked: the value was masked before it was sent. not_kept: there was a body, but it is not stored. cut: only the body's beginning is stored.
+             * @example masked
+             * @enum {string}
+             */
+            why: "masked" | "not_kept" | "cut";
+        };
+        EmbedDraft: {
+            /**
+             * @description Must be true for a token without a filter.
+             * @example false
+             */
+            all_calls?: boolean;
+            /**
+             * @description Id of the chart to show; or name a dashboard.
+             * @example k3v9x2m7q4tsab2c
+             */
+            chart?: string;
+            /**
+             * @description Id of the dashboard to show.
+             * @example
+             */
+            dashboard?: string;
+            /**
+             * @description How long it can be used: 15m, 1h, 30d at most. Left out it is 1h.
+             * @example 1h
+             */
+            expires_in?: string;
+            /** @description The row filter: only calls for which all hold can be seen with the token. It is inside the token, and signed. */
+            filters?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Origins whose pages may show it in a frame, at most 10. Without any it cannot be framed, only opened.
+             * @example [
+             *       "https://shop.example"
+             *     ]
+             */
+            frame_ancestors?: string[];
+        };
+        EmbedToken: {
+            /**
+             * Format: date-time
+             * @description When it ends.
+             * @example 2026-11-22T11:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description Address of the page on this platform, for an iframe's src.
+             * @example /embed/gme_eyJhIjoi.c2ln
+             */
+            path: string;
+            /**
+             * @description The token: whoever has it sees what it names until it expires.
+             * @example gme_eyJhIjoi.c2ln
+             */
+            token: string;
+        };
+        EmbeddedAnswerBody: {
+            /** @description What the token shows, in order. */
+            charts: components["schemas"]["EmbeddedChart"][];
+            /**
+             * Format: date-time
+             * @description When the token ends.
+             * @example 2026-11-22T11:00:00Z
+             */
+            expires_at: string;
+            /**
+             * @description Name of the chart or dashboard.
+             * @example Your usage
+             */
+            title: string;
+        };
+        EmbeddedChart: {
+            /**
+             * @description Of funnels and retention: user or company.
+             * @example user
+             */
+            by: string;
+            /**
+             * @description How it is drawn.
+             * @example line
+             */
+            chart: string;
+            /**
+             * Format: int64
+             * @description Rows.
+             * @example 2
+             */
+            height: number;
+            /**
+             * @description What the parameter chart takes.
+             * @example k3v9x2m7q4tsab2c
+             */
+            id: string;
+            /**
+             * @description Kind of its question.
+             * @example analysis
+             */
+            kind: string;
+            /**
+             * @description Name.
+             * @example Calls by company
+             */
+            name: string;
+            /**
+             * @description Whether it is over time.
+             * @example true
+             */
+            over_time: boolean;
+            /**
+             * Format: int64
+             * @description Columns of twelve.
+             * @example 6
+             */
+            width: number;
         };
         Erasure: {
             /**
@@ -1232,6 +2433,65 @@ export interface components {
              */
             next: string;
         };
+        FieldsAnswerBody: {
+            /**
+             * @description Columns to filter and group by.
+             * @example [
+             *       "company_id"
+             *     ]
+             */
+            fields: string[];
+            /**
+             * @description Kinds of metrics.
+             * @example [
+             *       "count"
+             *     ]
+             */
+            metrics: string[];
+            /**
+             * @description Operators of filters.
+             * @example [
+             *       "is"
+             *     ]
+             */
+            ops: string[];
+            /**
+             * @description What a field in a document begins with.
+             * @example [
+             *       "request.headers."
+             *     ]
+             */
+            prefixes: string[];
+        };
+        FunnelAnswer: {
+            /** @description In their order. */
+            steps: components["schemas"]["FunnelStep"][];
+        };
+        FunnelStep: {
+            /**
+             * Format: int64
+             * @description How many came here.
+             * @example 42
+             */
+            customers: number;
+            /**
+             * Format: double
+             * @description How long half of them took at most, from the first step; null for the first and where nobody came.
+             * @example 312.5
+             */
+            median_seconds: number | null;
+            /**
+             * @description Name for people.
+             * @example First success
+             */
+            name: string;
+            /**
+             * Format: double
+             * @description Of those who took the first step, 0 to 1.
+             * @example 0.5
+             */
+            share: number;
+        };
         Group: {
             /**
              * Format: int64
@@ -1246,6 +2506,16 @@ export interface components {
             key: string;
             /** @description One for every interval, also for those without calls. */
             points: components["schemas"]["Point"][];
+        };
+        HistoryAnswerBody: {
+            /**
+             * Format: int64
+             * @description Where the next, older page begins; 0 at the end.
+             * @example 0
+             */
+            next: number;
+            /** @description The newest first, at most 100. */
+            versions: components["schemas"]["RuleVersion"][];
         };
         Invitation: {
             /**
@@ -1312,6 +2582,15 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        MembersAnswerBody: {
+            /** @description Who entered last first. */
+            members: components["schemas"]["CohortMember"][];
+            /**
+             * @description Cursor of the next page; empty at the end.
+             * @example
+             */
+            next: string;
         };
         NewInvitation: {
             /**
@@ -1407,6 +2686,15 @@ export interface components {
              */
             until: string;
         };
+        OrderRequestBody: {
+            /**
+             * @description The ids of all rules, in the order in which they are to be served.
+             * @example [
+             *       "64ca685a833073c6b41b15f3"
+             *     ]
+             */
+            rules: string[];
+        };
         PeopleAnswerBody: {
             /** @description Open invitations, oldest first. */
             invitations: components["schemas"]["Invitation"][];
@@ -1493,6 +2781,197 @@ export interface components {
              */
             t: string;
         };
+        PreviewAnswerBody: {
+            /** @description The first hundred of them, by id. */
+            customers: components["schemas"]["CohortMember"][];
+            /**
+             * Format: int64
+             * @description How many would be in it.
+             * @example 42
+             */
+            members: number;
+        };
+        PreviewRequest: {
+            /**
+             * @description User or company, as the rule's type says; left out it is somebody who is not identified.
+             * @example acme
+             */
+            customer?: string;
+            /** @description The rule, saved or not. */
+            rule: components["schemas"]["RuleDraft"];
+            /**
+             * @description Values of merge tags, for a customer that is not in the rule's cohort.
+             * @example {
+             *       "0": "free"
+             *     }
+             */
+            values?: {
+                [key: string]: string;
+            };
+        };
+        PreviewRequestBody: {
+            /** @description Who would be in it. */
+            criteria: components["schemas"]["Criteria"];
+            /**
+             * @description What the cohort is made of.
+             * @example company
+             * @enum {string}
+             */
+            kind: "user" | "company";
+        };
+        Question: {
+            /**
+             * @description Analysis: whether the smallest stand first.
+             * @example false
+             */
+            ascending?: boolean;
+            /**
+             * @description Funnel and retention: who takes the steps, or comes back. Left out it is user.
+             * @example company
+             * @enum {string}
+             */
+            by?: "user" | "company" | "";
+            /**
+             * @description How the console draws it.
+             * @example line
+             * @enum {string}
+             */
+            chart?: "line" | "stacked" | "bar" | "table" | "";
+            /**
+             * @description Analysis: whether to add the values of the range of equal length just before.
+             * @example true
+             */
+            compare?: boolean;
+            /** @description Which calls count: those for which all hold. At most 30. */
+            filters?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -7d). Left out it is a day before the end. At most 400 days.
+             * @example -7d
+             */
+            from?: string;
+            /**
+             * @description Analysis: up to 3 fields to group by.
+             * @example [
+             *       "company_id"
+             *     ]
+             */
+            groups?: string[];
+            /**
+             * @description Analysis over time: length of the intervals, as 5m, 1h, 1d. Left out one is chosen that gives about 60 to 120 points.
+             * @example 1h
+             */
+            interval?: string;
+            /**
+             * @description Numbers by groups, steps one after the other, or how many come back.
+             * @example analysis
+             * @enum {string}
+             */
+            kind: "analysis" | "funnel" | "retention";
+            /**
+             * Format: int64
+             * @description Analysis: how many groups; 20 when left out, 8 over time, where 50 are possible.
+             * @example 20
+             */
+            limit?: number;
+            /**
+             * @description Analysis: 1 to 6 of count, users, companies, errors, error_rate, refused, refused_rate, p50 to p99 (of the duration in milliseconds, or p95:FIELD), sum:FIELD, avg:FIELD, min:FIELD, max:FIELD. Left out it is count.
+             * @example [
+             *       "count",
+             *       "p95",
+             *       "sum:request.body.amount"
+             *     ]
+             */
+            metrics?: string[];
+            /**
+             * @description Analysis: which of the metrics sorts the groups. Left out it is the first.
+             * @example count
+             */
+            order?: string;
+            /**
+             * @description Analysis: whether to divide the range into intervals.
+             * @example true
+             */
+            over_time?: boolean;
+            /** @description Retention: which calls are a coming back. Left out it is any. */
+            return?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Funnel: any begins at any call that fits the first step; first counts only customers who were seen for the first time within the range. Left out it is any.
+             * @example first
+             * @enum {string}
+             */
+            start?: "any" | "first" | "";
+            /** @description Funnel: 2 to 8 steps; left out they are the first call and the first success. One call may be several steps. */
+            steps?: components["schemas"]["QuestionStep"][];
+            /**
+             * @description End of the range, exclusive: RFC 3339, relative, or now.
+             * @example now
+             */
+            to?: string;
+            /**
+             * Format: int64
+             * @description Retention: how many weekly cohorts. Left out they are 8.
+             * @example 8
+             */
+            weeks?: number;
+            /**
+             * @description Funnel: how long the whole way may take. Left out it is 7d.
+             * @example 7d
+             */
+            within?: string;
+        };
+        QuestionAnswer: {
+            /** @description Numbers by groups. */
+            analysis?: components["schemas"]["AnalysisAnswer"];
+            /**
+             * Format: date-time
+             * @description Begin of the range.
+             * @example 2026-11-21T10:00:00Z
+             */
+            from: string;
+            /** @description How many customers took each step. */
+            funnel?: components["schemas"]["FunnelAnswer"];
+            /**
+             * @description The question's kind.
+             * @example analysis
+             */
+            kind: string;
+            /** @description How many customers of each week came back. */
+            retention?: components["schemas"]["RetentionAnswer"];
+            /**
+             * Format: date-time
+             * @description End of the range.
+             * @example 2026-11-22T10:00:00Z
+             */
+            to: string;
+        };
+        QuestionFilter: {
+            /**
+             * @description A column (user_id, company_id, route, verb, status, status_class, failed, duration_ms, ip, …: see /api/v1/analytics/fields), or request.headers.NAME, response.headers.NAME, request.body.PATH, response.body.PATH, metadata.PATH.
+             * @example request.headers.X-Plan
+             */
+            field: string;
+            /**
+             * @description is, is_not, contains, not_contains, starts_with, ends_with (one of the values must fit, none with a not), gt, gte, lt, lte (one number), exists, missing (no value).
+             * @example is
+             */
+            op: string;
+            /**
+             * @description What to compare with: at most 100 values of 4096 bytes.
+             * @example [
+             *       "pro"
+             *     ]
+             */
+            values?: string[];
+        };
+        QuestionStep: {
+            /** @description Which calls are this step: those for which all hold; any call without. */
+            filters?: components["schemas"]["QuestionFilter"][];
+            /**
+             * @description Name for people.
+             * @example First success
+             */
+            name?: string;
+        };
         RegexGroup: {
             /** @description At most 100; a group without any holds for every call. */
             conditions: components["schemas"]["Condition"][];
@@ -1509,6 +2988,10 @@ export interface components {
              * @enum {string}
              */
             kind: "user" | "company";
+        };
+        RetentionAnswer: {
+            /** @description One for each week, the oldest first. */
+            cohorts: components["schemas"]["RetentionCohort"][];
         };
         RetentionAnswerBody: {
             /**
@@ -1535,6 +3018,29 @@ export interface components {
             /** @description What these settings would delete now. */
             would_delete: components["schemas"]["DeletedRows"];
         };
+        RetentionCohort: {
+            /**
+             * @description How many of them called in this week, in the next one, and so on.
+             * @example [
+             *       30,
+             *       21,
+             *       18
+             *     ]
+             */
+            active: number[];
+            /**
+             * Format: int64
+             * @description How many were seen for the first time of all in this week.
+             * @example 30
+             */
+            customers: number;
+            /**
+             * Format: date-time
+             * @description Monday of the week, UTC.
+             * @example 2026-11-16T00:00:00Z
+             */
+            week: string;
+        };
         RetentionDays: {
             /**
              * Format: int64
@@ -1557,6 +3063,20 @@ export interface components {
              * @example 730
              */
             rollups_days: number;
+        };
+        RevertRequestBody: {
+            /**
+             * @description What to do with it. Left out it stays in its state; a deleted one is then off.
+             * @example off
+             * @enum {string}
+             */
+            state?: "off" | "shadow" | "on";
+            /**
+             * Format: int64
+             * @description The number of the version to go back to.
+             * @example 42
+             */
+            version: number;
         };
         RoleRequestBody: {
             /**
@@ -1641,18 +3161,18 @@ export interface components {
              */
             block: boolean;
             /**
+             * @description Id of a cohort whose members are its customers, followed live; then customers is empty.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort: string;
+            /**
              * Format: date-time
-             * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
+             * @description When it was made.
              * @example 2026-11-22T10:00:00.123456Z
              */
             readonly created_at: string;
             /** @description Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex. */
             customers: components["schemas"]["RuleCustomer"][];
-            /**
-             * @description Whether it is in force. A rule begins switched off unless said otherwise.
-             * @example true
-             */
-            enabled: boolean;
             /**
              * @description Given by the platform. Blocked calls have it as blocked_by.
              * @example 64ca685a833073c6b41b15f3
@@ -1679,6 +3199,18 @@ export interface components {
              */
             response: components["schemas"]["RuleResponse"];
             /**
+             * @description on: gateways enforce it. shadow: they do not hear of it; what it would have done is told of the calls that arrive (see dry-run). off: nothing. A rule begins switched off unless said otherwise.
+             * @example on
+             * @enum {string}
+             */
+            state: "off" | "shadow" | "on";
+            /**
+             * Format: date-time
+             * @description Since when it is in its state.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly state_since: string;
+            /**
              * @description Whose membership decides: the user's, the company's, or nobody's (regex: whoever calls).
              * @example company
              * @enum {string}
@@ -1692,6 +3224,23 @@ export interface components {
             readonly updated_at: string;
             /** @description Merge tags that headers and body of the response may have, at most 100. */
             variables: components["schemas"]["Variable"][];
+        };
+        RuleChange: {
+            /**
+             * @description Its value after.
+             * @example 403
+             */
+            after: unknown;
+            /**
+             * @description Its value before. Of customers and of the order only what changed is told.
+             * @example 429
+             */
+            before: unknown;
+            /**
+             * @description The field's name.
+             * @example response.status
+             */
+            field: string;
         };
         RuleCustomer: {
             /**
@@ -1727,15 +3276,20 @@ export interface components {
              */
             block?: boolean;
             /**
+             * @description Id of a cohort whose members are its customers, followed live; then customers is empty.
+             * @example co_64ca685a833073c6b41b15f3
+             */
+            cohort?: string;
+            /**
              * Format: date-time
-             * @description When it was made. Rules are served in this order; of two that block a call the later one answers.
+             * @description When it was made.
              * @example 2026-11-22T10:00:00.123456Z
              */
             readonly created_at?: string;
             /** @description Its cohort, by id: users or companies, as the type says, at most 100,000; none for the type regex. */
             customers?: components["schemas"]["RuleCustomer"][];
             /**
-             * @description Whether it is in force. A rule begins switched off unless said otherwise.
+             * @description Short for the state: true is on, false is off. Only where state is left out, and only in requests.
              * @example true
              */
             enabled?: boolean;
@@ -1765,6 +3319,18 @@ export interface components {
              */
             response?: components["schemas"]["RuleResponse"];
             /**
+             * @description on: gateways enforce it. shadow: they do not hear of it; what it would have done is told of the calls that arrive (see dry-run). off: nothing. A rule begins switched off unless said otherwise.
+             * @example on
+             * @enum {string}
+             */
+            state?: "off" | "shadow" | "on";
+            /**
+             * Format: date-time
+             * @description Since when it is in its state.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            readonly state_since?: string;
+            /**
              * @description Whose membership decides: the user's, the company's, or nobody's (regex: whoever calls).
              * @example company
              * @enum {string}
@@ -1778,6 +3344,40 @@ export interface components {
             readonly updated_at?: string;
             /** @description Merge tags that headers and body of the response may have, at most 100. */
             variables?: components["schemas"]["Variable"][];
+        };
+        RulePreview: {
+            /**
+             * @description Whether the rule is for this customer, if its conditions hold.
+             * @example true
+             */
+            applies: boolean;
+            /**
+             * @description Whether it answers instead of the backend.
+             * @example true
+             */
+            blocked: boolean;
+            /**
+             * @description Body of the answer; null when the call is not blocked, or the status has none.
+             * @example {
+             *       "error": "over the limit of plan free"
+             *     }
+             */
+            body: unknown;
+            /**
+             * @description Headers that are set on the answer.
+             * @example {
+             *       "X-Plan": "free"
+             *     }
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Status of the answer; 0 when the call is not blocked.
+             * @example 429
+             */
+            status: number;
         };
         RuleResponse: {
             /**
@@ -1803,8 +3403,56 @@ export interface components {
              */
             status?: number;
         };
+        RuleVersion: {
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-22T10:00:00.123456Z
+             */
+            at: string;
+            /** @description What is other than in the version before. */
+            changes: components["schemas"]["RuleChange"][];
+            /**
+             * @description Whether the rule is there now.
+             * @example true
+             */
+            exists: boolean;
+            /**
+             * @description What was done. before: what the rule was when its history began.
+             * @example changed
+             * @enum {string}
+             */
+            how: "before" | "created" | "changed" | "deleted" | "reverted" | "ordered";
+            /**
+             * @description The rule's name, then.
+             * @example Free plan: 1,000 calls a month
+             */
+            name: string;
+            /**
+             * @description The rule; empty where the order of all rules was changed.
+             * @example 64ca685a833073c6b41b15f3
+             */
+            rule_id: string;
+            /**
+             * @description The rule's state, then.
+             * @example on
+             * @enum {string}
+             */
+            state: "off" | "shadow" | "on";
+            /**
+             * Format: int64
+             * @description Its number, for going back to it.
+             * @example 42
+             */
+            version: number;
+            /**
+             * @description Who did it: an e-mail address, or what else signed in; empty when it is not known.
+             * @example owner@shop.example
+             */
+            who: string;
+        };
         RulesAnswerBody: {
-            /** @description All rules with their customers, in the order in which they are served: the oldest first. */
+            /** @description All rules with their customers, in the order in which they are served: of two that block a call the later one answers. */
             rules: components["schemas"]["Rule"][];
         };
         SamplingGroup: {
@@ -1816,6 +3464,47 @@ export interface components {
              * @example 10
              */
             sample_rate: number;
+        };
+        SavedChart: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly created_at?: string;
+            /**
+             * @description What it is for, at most 2000 characters.
+             * @example For the Monday meeting.
+             */
+            description?: string;
+            /**
+             * @description Id.
+             * @example k3v9x2m7q4tsab2c
+             */
+            readonly id?: string;
+            /**
+             * @description Whether who asks may change it.
+             * @example true
+             */
+            readonly mine?: boolean;
+            /**
+             * @description Name: 1 to 200 characters.
+             * @example Calls by company
+             */
+            name: string;
+            /** @description What it asks. */
+            question: components["schemas"]["Question"];
+            /**
+             * @description Whether everybody who is signed in sees it; otherwise only who made it.
+             * @example true
+             */
+            shared?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            readonly updated_at?: string;
         };
         SeriesAnswerBody: {
             /**
@@ -2037,6 +3726,99 @@ export interface components {
             /** @description Who sent most comes first. */
             sources: components["schemas"]["Source"][];
         };
+        Standing: {
+            /** @description The cohorts it is in, the latest entered first. */
+            cohorts: components["schemas"]["CustomerCohort"][];
+            /** @description The rules in force that apply to its calls, in the order in which they are served. */
+            rules: components["schemas"]["CustomerRule"][];
+        };
+        StateRequestBody: {
+            /**
+             * @description What to do with it.
+             * @example on
+             * @enum {string}
+             */
+            state: "off" | "shadow" | "on";
+        };
+        Subscription: {
+            /**
+             * Format: date-time
+             * @description Its end; null when unknown.
+             * @example 2026-12-01T00:00:00Z
+             */
+            current_period_end: string | null;
+            /**
+             * Format: date-time
+             * @description Begin of the current period; null when unknown.
+             * @example 2026-11-01T00:00:00Z
+             */
+            current_period_start: string | null;
+            /** @description What it is to. */
+            items: components["schemas"]["SubscriptionItem"][];
+            /**
+             * @description What was sent to the collector about it, merged.
+             * @example {
+             *       "seats": 3
+             *     }
+             */
+            metadata: unknown;
+            /**
+             * Format: date-time
+             * @description When it was told of last.
+             * @example 2026-11-22T10:00:00Z
+             */
+            modified_at: string | null;
+            /**
+             * @description active, cancelled, paused, trialing, pending, draft or future; empty when unknown.
+             * @example active
+             */
+            status: string;
+            /**
+             * @description Its id.
+             * @example sub_1
+             */
+            subscription_id: string;
+        };
+        SubscriptionItem: {
+            /**
+             * @description The plan.
+             * @example growth
+             */
+            plan_id: string;
+            /**
+             * @description The price; empty when unknown.
+             * @example growth-monthly
+             */
+            price_id: string;
+            /**
+             * @description What is counted; empty when unknown.
+             * @example calls
+             */
+            unit_of_measure: string;
+        };
+        SubscriptionsAnswerBody: {
+            /** @description The latest told of first, 200 at most. */
+            subscriptions: components["schemas"]["Subscription"][];
+        };
+        Tile: {
+            /**
+             * @description Id of the chart.
+             * @example k3v9x2m7q4tsab2c
+             */
+            chart: string;
+            /**
+             * Format: int64
+             * @description Rows, 1 to 4.
+             * @example 2
+             */
+            height: number;
+            /**
+             * Format: int64
+             * @description Columns of twelve, 3 to 12.
+             * @example 6
+             */
+            width: number;
+        };
         Token: {
             /**
              * Format: date-time
@@ -2173,6 +3955,53 @@ export interface components {
              * @example 230.5
              */
             p99_ms: number | null;
+        };
+        UsageCondition: {
+            /**
+             * Format: int64
+             * @description Only calls of so many hours until now; 0 is ever.
+             * @example 24
+             */
+            hours?: number;
+            /**
+             * @description calls count each event with its weight, events do not; error_rate is in percent of the calls; since_… in hours. Without calls there is no rate, and nothing since: then the condition does not hold.
+             * @example calls
+             * @enum {string}
+             */
+            measure: "calls" | "errors" | "error_rate" | "events" | "since_last_call" | "since_first_call";
+            /**
+             * @description How it is compared.
+             * @example at_least
+             * @enum {string}
+             */
+            op: "at_least" | "at_most" | "more_than" | "less_than" | "equal";
+            /**
+             * @description Only calls of one of these routes.
+             * @example [
+             *       "/orders/{id}"
+             *     ]
+             */
+            routes?: string[];
+            /**
+             * @description Only answers with one of these statuses, or of these classes.
+             * @example [
+             *       "5xx"
+             *     ]
+             */
+            statuses?: string[];
+            /**
+             * Format: double
+             * @description With what.
+             * @example 100
+             */
+            value: number;
+            /**
+             * @description Only calls with one of these methods.
+             * @example [
+             *       "POST"
+             *     ]
+             */
+            verbs?: string[];
         };
         User: {
             /**
@@ -2465,6 +4294,206 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    ask: {
+        parameters: {
+            query: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The question as JSON: see the schema Question. */
+                question: string;
+                /** @description The member next of the page before; the question must be the same. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "export-answer": {
+        parameters: {
+            query: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The question as JSON: see the schema Question. */
+                question: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-apps": {
         parameters: {
             query?: never;
@@ -3052,6 +5081,1128 @@ export interface operations {
             };
         };
     };
+    "list-charts": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChartsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedChart"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedChart"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedChart"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedChart"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedChart"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-chart": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-cohorts": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CohortDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-cohort-changes": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description How many to return at most. */
+                limit?: number;
+                /** @description The member next of the page before. */
+                cursor?: string;
+                /** @description Only of this cohort. */
+                cohort?: string;
+                /** @description Only of this user. */
+                user_id?: string;
+                /** @description Only of this company. */
+                company_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-cohort-fields": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Of users or companies. */
+                kind?: "user" | "company";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CohortFieldsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "preview-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CohortDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cohort"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-cohort": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-cohort-members": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description How many to return at most. */
+                limit?: number;
+                /** @description The member next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The cohort's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "list-companies": {
         parameters: {
             query?: {
@@ -3163,6 +6314,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CompanyProfile"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-company-standing": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The customer's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-subscriptions": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The customer's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionsAnswerBody"];
                 };
             };
             /** @description Unauthorized */
@@ -3334,6 +6627,719 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-dashboards": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardsAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dashboard"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "change-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dashboard"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "delete-dashboard": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-embedded": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The token. */
+                "X-Gatemeter-Embed"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbeddedAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-embedded-data": {
+        parameters: {
+            query: {
+                /** @description Id of one of the charts of GET /api/v1/embed. */
+                chart: string;
+            };
+            header?: {
+                /** @description The token. */
+                "X-Gatemeter-Embed"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "add-embed-token": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbedDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmbedToken"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revoke-embed-tokens": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4949,6 +8955,332 @@ export interface operations {
             };
         };
     };
+    "dry-run-draft": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-rule-history": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The member next of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "order-rules": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "preview-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulePreview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "get-rule": {
         parameters: {
             query?: {
@@ -5158,6 +9490,497 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "set-rule-customers": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomersOfRuleRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "dry-run-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-rule-history": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description The member next of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryAnswerBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "revert-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "switch-rule": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-rule-version": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+                /** @description The version's number. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5845,6 +10668,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserProfile"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-user-standing": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The customer's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
                 };
             };
             /** @description Unauthorized */
