@@ -86,30 +86,37 @@ func (b *bench) askPlatform(ctx context.Context, h *house, p *platform) ([]row, 
 	}
 	rows := []row{atMost("disk for an event of 1.2 KB, bodies and rollups included", float64(file.Size())/float64(stored), 250, "%.0f bytes",
 		fmt.Sprintf("%d events", stored))}
-	times := make([][]time.Duration, len(dashboard))
 	a := &asking{Rand: rand.New(rand.NewPCG(5, 5))} // #nosec G404 -- not a secret
 	if a.newest, err = p.newest(ctx); err != nil {
 		return rows, err
 	}
-	for round := range b.store.asks + 1 {
-		for i, q := range dashboard {
-			var answer json.RawMessage
-			query := q.varies(a)
-			began := time.Now()
-			if err := p.ask(ctx, q.path, query, &answer); err != nil {
-				return rows, err
-			}
-			if round > 0 { // the first one reads from the disk
-				times[i] = append(times[i], time.Since(began))
-			}
-		}
-	}
+	times, err := a.rounds(ctx, p, b.store.asks)
 	for i, q := range dashboard {
 		slices.Sort(times[i])
 		rows = append(rows, atMost(q.name, quantile(times[i], 0.95)/1000, q.bound, "%.0f ms",
 			"p50 "+strconv.FormatFloat(quantile(times[i], 0.5)/1000, 'f', 0, 64)+" ms, "+strconv.Itoa(len(times[i]))+" times"))
 	}
-	return rows, nil
+	return rows, err
+}
+
+// rounds asks every question so many times, in turn, after a round that reads
+// from the disk and does not count. After an error it returns what there is.
+func (a *asking) rounds(ctx context.Context, p *platform, rounds int) ([][]time.Duration, error) {
+	times := make([][]time.Duration, len(dashboard))
+	for round := range rounds + 1 {
+		for i, q := range dashboard {
+			var answer json.RawMessage
+			query := q.varies(a)
+			began := time.Now()
+			if err := p.ask(ctx, q.path, query, &answer); err != nil {
+				return times, err
+			}
+			if round > 0 {
+				times[i] = append(times[i], time.Since(began))
+			}
+		}
+	}
+	return times, nil
 }
 
 // newest is the time of the last call.

@@ -62,7 +62,7 @@ var floors = []struct {
 	{"plugin/krakend", []string{"moesif"}},
 	{"demo", []string{"gateway", "platform", "moesif/wire", "examples"}},
 	{"cmd", []string{"gateway", "platform", "demo", "moesif", "policy", "examples"}},
-	{"bench", nil},
+	{"bench", []string{"moesif/wire"}},
 	{"test", nil},
 }
 

@@ -137,9 +137,10 @@ func addBodies(ctx context.Context, tx *sql.Tx, app string, events []wire.Event)
 	args := []any{app, oldest.UnixMicro(), newest.UnixMicro()}
 	for i := range events {
 		byID[events[i].TransactionID] = &events[i]
-		args = append(args, events[i].TransactionID)
+		args = append(args, events[i].Request.Time.UnixMicro())
 	}
-	marks := map[string]string{"ids": strings.Repeat("?, ", len(events)-1) + "?"}
+	const mark = "make_timestamp(?::BIGINT)"
+	marks := map[string]string{"times": strings.Repeat(mark+", ", len(events)-1) + mark}
 	q := build("bodies", marks, condition{}, args, nil)
 	return query(ctx, tx, q, func(rows *sql.Rows) error { return scanBodies(rows, byID) })
 }

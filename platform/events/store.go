@@ -131,6 +131,9 @@ func (s *Store) openAt(path string) (*sql.DB, error) {
 		"autoinstall_known_extensions": {"false"},
 		"autoload_known_extensions":    {"false"},
 		"preserve_insertion_order":     {"false"},
+		// Rows that were found are read by their numbers, up to so many: with more
+		// of them everything between the first and the last would be unpacked.
+		"dynamic_or_filter_threshold": {strconv.Itoa(2 * maxPage)},
 		// Of a new file.
 		"storage_compatibility_version": {storageVersion},
 	}

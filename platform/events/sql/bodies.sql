@@ -1,4 +1,5 @@
--- The rows are found by their keys first: bodies are read of these only.
+-- The rows are found first, by their times, which are quicker to compare than
+-- ids: bodies are read of these only.
 SELECT transaction_id, request_body, request_encoding, response_body, response_encoding
 FROM bodies
 WHERE rowid IN (
@@ -6,5 +7,5 @@ WHERE rowid IN (
     FROM bodies
     WHERE app = ?
       AND time BETWEEN make_timestamp(?::BIGINT) AND make_timestamp(?::BIGINT)
-      AND transaction_id IN ({ids})
+      AND time IN ({times})
 );
