@@ -64,7 +64,7 @@ func TestTheDashboardShowsMetricsThatExist(t *testing.T) {
 	}
 	for name := range exists {
 		base, histogram := strings.CutSuffix(name, "_bucket")
-		if strings.HasPrefix(name, "gatemeter_") && !strings.HasSuffix(name, "_sum") && !strings.HasSuffix(name, "_count") && !shown[name] && !(histogram && shown[base]) {
+		if strings.HasPrefix(name, "gatemeter_") && !strings.HasSuffix(name, "_sum") && !strings.HasSuffix(name, "_count") && !shown[name] && (!histogram || !shown[base]) {
 			t.Errorf("the dashboard does not show %s", name)
 		}
 	}

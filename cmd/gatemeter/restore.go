@@ -21,7 +21,7 @@ func restoreCommand() *cobra.Command {
 		Example: "  gatemeter restore --from /backup/monday.tar --data /var/lib/gatemeter",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			var archive io.ReadCloser = io.NopCloser(cmd.InOrStdin())
+			archive := io.NopCloser(cmd.InOrStdin())
 			if from != "-" {
 				if archive, err = backup.Open(cmd.Context(), from); err != nil {
 					return err
