@@ -46,7 +46,7 @@ describe("a condition", () => {
 });
 
 const rule: Rule = {
-  id: "r1", name: "Free plan", type: "company", state: "on", block: true, applied_to: "not_matching", applied_to_unidentified: true,
+  id: "r1", name: "Free plan", type: "company", cohort: "", state: "on", block: true, applied_to: "not_matching", applied_to_unidentified: true,
   variables: [{ name: "0", path: "body.plan" }],
   regex_config: [{ conditions: [{ path: "request.verb", value: "^POST$" }, { path: "request.body.a", value: "x+" }] }, { conditions: [] }],
   response: { status: 402, headers: { "X-Plan": "{{0}}" }, body: { error: "{{0}}", more: [1, null] } },
