@@ -18,19 +18,6 @@ func (p *Platform) newMetrics(clock func() time.Time) *prometheus.Registry {
 		&booksCollector{loader: p.loader},
 		&partsCollector{p: p, clock: clock},
 		p.loads,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gatemeter_journal_waiting_bytes",
-			Help: "Bytes of the journal that are not in the event store yet, or not yet trimmed.",
-		}, func() float64 { return float64(p.journal.Waiting()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gatemeter_journal_ready",
-			Help: "1 while the journal takes more, 0 while the disk is full or broken, or too much waits.",
-		}, func() float64 {
-			if p.journal.Ready() != nil {
-				return 0
-			}
-			return 1
-		}),
 	)
 	return registry
 }

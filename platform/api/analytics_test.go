@@ -17,6 +17,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/dashboards"
 	"github.com/gatemeter/gatemeter/platform/events"
 	"github.com/gatemeter/gatemeter/platform/state"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // analytics is the API over events of two companies, with a clock at a minute past noon.
@@ -69,7 +70,7 @@ func openAnalytics(t testing.TB) analytics {
 	if err := store.Load(t.Context(), []events.Block{{Seq: 1, App: a.app, ReceivedAt: noon, Events: list}}); err != nil {
 		t.Fatal(err)
 	}
-	a.governance = &governance{t: t, handler: New(Options{Gate: gate, Events: store, Dashboards: dashboards.New(db, clock), Clock: clock, Logger: log})}
+	a.governance = &governance{t: t, handler: New(Options{Gate: gate, Events: store, Dashboards: dashboards.New(db, clock), Metrics: prometheus.NewRegistry(), Clock: clock, Logger: log})}
 	return a
 }
 

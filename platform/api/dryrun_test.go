@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/events"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // withTraffic gives the API an event store with these calls, one a minute back
@@ -34,6 +35,7 @@ func (g *governance) withTraffic(list ...wire.Event) {
 		g.t.Fatal(err)
 	}
 	g.options.Events = s
+	g.options.Metrics = prometheus.NewRegistry()
 	g.handler = New(g.options)
 }
 

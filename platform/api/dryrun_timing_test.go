@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/events"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // BenchmarkDryRunOfAMillionCalls shows how far a dry run gets, and how fast: of a
@@ -43,6 +44,7 @@ func BenchmarkDryRunOfAMillionCalls(b *testing.B) {
 		}
 	}
 	g.options.Events = s
+	g.options.Metrics = prometheus.NewRegistry()
 	g.handler = New(g.options)
 	for name, path := range map[string]string{"path": "request.route", "header": "request.headers.X-Version", "body": "request.body.plan"} {
 		b.Run(name, func(b *testing.B) {

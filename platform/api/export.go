@@ -66,6 +66,10 @@ func (a *api) addExport() {
 		}
 		name := "events." + r.Format
 		if r.Format == "ndjson" {
+			// A bad question is told before the answer begins.
+			if _, _, err := a.Events.List(ctx, f, events.Page{Limit: 1}); err != nil {
+				return nil, a.failure(ctx, err)
+			}
 			return a.stream(contentTypes[r.Format], name, func(ctx context.Context, w io.Writer) error {
 				return a.exportLines(ctx, f, r.Bodies, w)
 			}), nil

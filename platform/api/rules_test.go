@@ -16,6 +16,7 @@ import (
 	"github.com/gatemeter/gatemeter/platform/access"
 	"github.com/gatemeter/gatemeter/platform/rules"
 	"github.com/gatemeter/gatemeter/platform/state"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const adminToken = "a-token-for-administrators"
@@ -45,7 +46,7 @@ func openGovernance(t testing.TB) *governance {
 		t.Fatal(err)
 	}
 	r := rules.New(db, time.Now)
-	o := Options{Gate: gate, Rules: r, Clock: time.Now, Logger: log}
+	o := Options{Gate: gate, Rules: r, Metrics: prometheus.NewRegistry(), Clock: time.Now, Logger: log}
 	return &governance{t, New(o), r, o}
 }
 
