@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,28 @@ func TestAnErasedUserIsInNoFile(t *testing.T) {
 	if rule.status >= 300 {
 		t.Fatalf("%d %s", rule.status, rule.body)
 	}
+	made := func(method, path, body string) (id string) {
+		t.Helper()
+		a := s.do(method, "/api/v1"+path, body, auth...)
+		var of struct{ ID string }
+		if err := json.Unmarshal(a.body, &of); err != nil || a.status >= 300 {
+			t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+		}
+		return of.ID
+	}
+	made(http.MethodPut, "/config", `{"sample_rate":100,"user_sample_rate":{"`+planted+`":50,"`+other+`":50}}`)
+	cohort := made(http.MethodPost, "/cohorts", `{"name":"busy","kind":"user","criteria":{"match":"all","conditions":[{"usage":{"measure":"calls","op":"at_least","value":1}}]}}`)
+	made(http.MethodPost, "/rules", `{"name":"follows","type":"user","cohort":"`+cohort+`","state":"on","block":true}`)
+	members := func() (ids []string) {
+		var list struct{ Members []struct{ ID string } }
+		s.ask("/cohorts/"+cohort+"/members", &list)
+		for _, m := range list.Members {
+			ids = append(ids, m.ID)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	eventually(t, "both are in the cohort", func() bool { return slices.Equal(members(), []string{other, planted}) })
 	for _, store := range []string{"state.db", "events.duckdb", "journal/"} {
 		if !strings.Contains(strings.Join(filesWith(t, s.dir, planted), " "), store) {
 			t.Fatalf("the test looks in the wrong place: %s has it not (%q)", store, filesWith(t, s.dir, planted))
@@ -111,11 +134,30 @@ func TestAnErasedUserIsInNoFile(t *testing.T) {
 	if sum := sha256.Sum256([]byte(says.Salt + ":user:" + planted)); hex.EncodeToString(sum[:]) != says.Customer {
 		t.Error("the receipt is about somebody else")
 	}
-	want := map[string]int64{"events": 30, "bodies": 30, "actions": 1, "users": 1, "rule_customers": 1, "sample_rates": 0}
+	want := map[string]int64{"events": 30, "bodies": 30, "actions": 1, "users": 1, "rule_customers": 1, "sample_rates": 1, "cohort_members": 1, "cohort_changes": 1}
 	for table, n := range want {
 		if says.Rows[table] != n {
 			t.Errorf("%s: %d rows, not %d", table, says.Rows[table], n)
 		}
+	}
+	if got := members(); !slices.Equal(got, []string{other}) {
+		t.Errorf("members of the cohort: %q", got)
+	}
+	// What rules were before is packed, so that looking at the files does not tell.
+	var past struct{ Versions []struct{ Version int64 } }
+	var of struct{ ID string }
+	if err := json.Unmarshal(rule.body, &of); err != nil {
+		t.Fatal(err)
+	}
+	s.ask("/rules/"+of.ID+"/history", &past)
+	for _, v := range past.Versions {
+		a := s.do(http.MethodGet, fmt.Sprintf("/api/v1/rules/%s/versions/%d", of.ID, v.Version), "", auth...)
+		if a.status != http.StatusOK || strings.Contains(string(a.body), planted) {
+			t.Errorf("version %d: %d %s", v.Version, a.status, a.body)
+		}
+	}
+	if len(past.Versions) != 2 {
+		t.Errorf("%d versions", len(past.Versions))
 	}
 	if len(says.Found) != 0 {
 		t.Errorf("found afterwards: %v", says.Found)
