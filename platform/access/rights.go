@@ -16,6 +16,7 @@ const (
 	ReadCustomers  Right = "customers:read"
 	ReadRules      Right = "rules:read"
 	WriteCharts    Right = "charts:write"
+	EmbedCharts    Right = "charts:embed"
 	WriteCohorts   Right = "cohorts:write"
 	WriteCustomers Right = "customers:write"
 	WriteRules     Right = "rules:write"
@@ -54,6 +55,7 @@ var table = []struct {
 	{ReadCustomers, ReadOnly, "See users, companies and cohorts"},
 	{ReadRules, ReadOnly, "See governance rules and sampling"},
 	{WriteCharts, Analyst, "Save charts and dashboards"},
+	{EmbedCharts, Admin, "Show charts to others without a sign-in"},
 	{WriteCohorts, Analyst, "Change cohorts"},
 	{WriteCustomers, Admin, "Change the profiles of users and companies"},
 	{WriteRules, Admin, "Change governance rules and sampling"},

@@ -70,11 +70,11 @@ type embeddedDataRequest struct {
 func (a *api) addEmbed() {
 	tags := []string{"embedding"}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "add-embed-token", Method: http.MethodPost, Path: "/api/v1/embeds", Tags: tags, Metadata: needs(access.WriteTokens), DefaultStatus: http.StatusCreated, Errors: []int{401, 403, 404, 422, 503},
+		OperationID: "add-embed-token", Method: http.MethodPost, Path: "/api/v1/embeds", Tags: tags, Metadata: needs(access.EmbedCharts), DefaultStatus: http.StatusCreated, Errors: []int{401, 403, 404, 422, 503},
 		Summary: "Make a token that shows a chart or a dashboard without a sign-in", Description: "Give each of your customers a token with a filter on their own id.",
 	}, a.addEmbedToken)
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "revoke-embed-tokens", Method: http.MethodDelete, Path: "/api/v1/embeds", Tags: tags, Metadata: needs(access.WriteTokens), DefaultStatus: http.StatusNoContent, Errors: []int{401, 403, 404, 422, 503},
+		OperationID: "revoke-embed-tokens", Method: http.MethodDelete, Path: "/api/v1/embeds", Tags: tags, Metadata: needs(access.EmbedCharts), DefaultStatus: http.StatusNoContent, Errors: []int{401, 403, 404, 422, 503},
 		Summary: "Make all embed tokens of the application void",
 	}, func(ctx context.Context, r *OfApp) (*struct{}, error) {
 		app, err := a.application(r.App)

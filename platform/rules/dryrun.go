@@ -73,10 +73,15 @@ type Reason struct {
 // windows until it is through, or until it has looked at 250,000 calls or for 8
 // seconds: Outcome.Reached tells. Two run at a time; more wait.
 func (r *Rules) DryRun(ctx context.Context, traffic Traffic, app string, u Rule, from, to time.Time) (Outcome, error) {
-	u, err := checked(u)
+	u, err := r.checkedFor(ctx, app, u)
 	if err != nil {
 		return Outcome{}, err
 	}
+	list := []Rule{u}
+	if err := r.fillMembers(ctx, app, list); err != nil { // of who is in the cohort now
+		return Outcome{}, err
+	}
+	u = list[0]
 	j, err := newJudge(u)
 	if err != nil {
 		return Outcome{}, err

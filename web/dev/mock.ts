@@ -54,7 +54,9 @@ export class Mock {
       case "audit":
         return method === "GET" ? ok(settings[resource]) : refuse(501, "the sample data has fixed people and tokens");
       case "pipeline":
-        return ok({ apps: [this.books()] });
+        return ok(id === "sources" ? { interval_seconds: 60, intervals: [], sources: [] } : { apps: [this.books()] });
+      case "retention":
+        return ok({ events_days: 0, bodies_days: 0, rollups_days: 0, would_delete: { events: 0, bodies: 0, actions: 0, rollups: 0 } });
       case "events":
         return id ? this.one(id) : this.list(q);
       case "usage/series":

@@ -1,6 +1,7 @@
-import { ActionIcon, Autocomplete, Button, Checkbox, SegmentedControl, Textarea, TextInput } from "@mantine/core";
+import { ActionIcon, Autocomplete, Button, Checkbox, NativeSelect, SegmentedControl, Textarea, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
+import { useCohorts } from "../../api/cohorts";
 import { useCustomers } from "../../api/queries";
 import type { App } from "../../api/types";
 import { count } from "../../format/number";
@@ -32,7 +33,7 @@ export function Who({ app, draft, onChange }: Props) {
         <legend className="unseen">Whom the rule is for</legend>
         {choices.map(({ who, name, hint }) => (
           <label key={who} className={css.choice}>
-            <input type="radio" name="who" checked={draft.who === who} onChange={() => onChange({ who })} />
+            <input type="radio" name="who" checked={draft.who === who} onChange={() => onChange({ who, cohort: "" })} />
             <span>{name}<small>{hint}</small></span>
           </label>
         ))}
@@ -46,7 +47,8 @@ export function Who({ app, draft, onChange }: Props) {
             onChange={(value) => onChange({ except: value === "except" })}
             data={[{ value: "these", label: `These ${draft.who}` }, { value: "except", label: `All ${draft.who} except these` }]}
           />
-          <Customers app={app} draft={draft} onChange={onChange} />
+          <Cohort app={app} draft={draft} onChange={onChange} />
+          {draft.cohort === "" && <Customers app={app} draft={draft} onChange={onChange} />}
           <Checkbox
             size="xs"
             label={`Also callers of whom no ${draft.who === "users" ? "user" : "company"} is known`}
@@ -56,6 +58,26 @@ export function Who({ app, draft, onChange }: Props) {
         </>
       )}
     </section>
+  );
+}
+
+/** A cohort instead of customers by their ids: the rule follows its members. */
+function Cohort({ app, draft, onChange }: Props) {
+  const cohorts = useCohorts(app.id);
+  const kind = draft.who === "users" ? "user" : "company";
+  const offers = (cohorts.data ?? []).filter((one) => one.kind === kind).map((one) => ({ value: one.id, label: `${one.name} (${count(one.members)} now)` }));
+  const lost = draft.cohort !== "" && cohorts.data !== undefined && !offers.some((one) => one.value === draft.cohort);
+  if (offers.length === 0 && draft.cohort === "") return null;
+  return (
+    <NativeSelect
+      size="xs"
+      label="From a cohort"
+      description={draft.cohort === "" ? undefined : "The rule follows who enters and leaves it."}
+      error={lost ? "This cohort is gone: the rule is not enforced" : undefined}
+      value={draft.cohort}
+      onChange={(event) => onChange({ cohort: event.currentTarget.value })}
+      data={[{ value: "", label: "No, I name them" }, ...offers, ...(lost ? [{ value: draft.cohort, label: draft.cohort }] : [])]}
+    />
   );
 }
 

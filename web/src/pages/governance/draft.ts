@@ -18,6 +18,8 @@ export interface Draft {
   /** Also callers of whom no user (company) is known. */
   unidentified: boolean;
   customers: Customer[];
+  /** Id of the cohort whose members are the customers, "" for the ones named here. */
+  cohort: string;
   /** All conditions of one group; any of the groups. */
   groups: Condition[][];
   block: boolean;
@@ -31,7 +33,7 @@ export interface Draft {
 export const emptyBody = '{\n  "error": "This is not part of your plan"\n}';
 
 export function newDraft(): Draft {
-  return { name: "", who: "everyone", except: false, unidentified: false, customers: [], groups: [], block: true, status: 403, headers: [], body: emptyBody, tags: [] };
+  return { name: "", who: "everyone", except: false, unidentified: false, customers: [], cohort: "", groups: [], block: true, status: 403, headers: [], body: emptyBody, tags: [] };
 }
 
 export function draftOf(rule: Rule): Draft {
@@ -41,6 +43,7 @@ export function draftOf(rule: Rule): Draft {
     except: rule.applied_to === "not_matching",
     unidentified: rule.applied_to_unidentified,
     customers: rule.customers.map((c) => ({ id: c.id, values: c.values ?? {} })),
+    cohort: rule.cohort,
     groups: rule.regex_config.map((group) => group.conditions.map(fromWire)),
     block: rule.block,
     status: rule.response.status || 429,
@@ -52,7 +55,7 @@ export function draftOf(rule: Rule): Draft {
 
 function whoOf(rule: Rule): Who {
   if (rule.type === "regex") return "everyone";
-  if (rule.applied_to_unidentified && rule.applied_to === "matching" && rule.customers.length === 0 && rule.type === "user") return "unidentified";
+  if (rule.applied_to_unidentified && rule.applied_to === "matching" && rule.customers.length === 0 && rule.cohort === "" && rule.type === "user") return "unidentified";
   return rule.type === "company" ? "companies" : "users";
 }
 
@@ -74,7 +77,8 @@ export function ruleOf(d: Draft, state?: RuleState): Record<string, unknown> {
       headers: Object.fromEntries(d.headers.filter((h) => h.name.trim() !== "").map((h) => [h.name.trim(), h.value])),
       body: JSON.parse(d.body.trim() || "{}") as unknown,
     },
-    customers: chosen ? d.customers.map((c) => ({ id: c.id, values: Object.fromEntries(Object.entries(c.values).filter(([name, value]) => names.has(name) && value !== "")) })) : [],
+    cohort: chosen ? d.cohort : "",
+    customers: chosen && d.cohort === "" ? d.customers.map((c) => ({ id: c.id, values: Object.fromEntries(Object.entries(c.values).filter(([name, value]) => names.has(name) && value !== "")) })) : [],
   };
 }
 
@@ -126,6 +130,10 @@ export function whoInWords(d: Draft): string {
   if (d.who === "everyone") return "everybody";
   if (d.who === "unidentified") return "callers who are not identified";
   const kind = d.who;
+  if (d.cohort !== "") {
+    const members = d.except ? `all ${kind} except a cohort's members` : `the ${kind} in a cohort`;
+    return d.unidentified ? `${members}, and callers who are not identified` : members;
+  }
   const names = d.customers.length === 0 ? "nobody yet" : d.customers.length > 3 ? `${d.customers.length.toLocaleString("en")} ${kind}` : list(d.customers.map((c) => c.id));
   const chosen = d.except ? (d.customers.length === 0 ? `all ${kind}` : `all ${kind} except ${names}`) : names;
   if (!d.unidentified) return chosen;
