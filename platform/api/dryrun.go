@@ -92,7 +92,7 @@ type previewRuleAnswer struct{ Body RulePreview }
 func (a *api) addDryRun() {
 	tags := []string{"governance"}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "dry-run-draft", Method: http.MethodPost, Path: "/api/v1/rules/dry-run", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 413, 422, 503, 504},
+		OperationID: "dry-run-draft", Method: http.MethodPost, Path: "/api/v1/rules/dry-run", Tags: tags, Metadata: needs(access.ReadEvents), Errors: []int{401, 404, 413, 422, 503, 504},
 		MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "Try a rule on stored calls, before it is saved", Description: "What it would have done, alone, decided by the engine of the gateways. " +
 			"Of the last 7 days unless said otherwise, 90 at most. Nothing is changed.",
@@ -104,7 +104,7 @@ func (a *api) addDryRun() {
 		return a.dryRun(ctx, r.Scope, u)
 	})
 	huma.Register(a.huma, huma.Operation{
-		OperationID: "dry-run-rule", Method: http.MethodGet, Path: "/api/v1/rules/{id}/dry-run", Tags: tags, Metadata: needs(access.ReadRules), Errors: []int{401, 404, 422, 503, 504},
+		OperationID: "dry-run-rule", Method: http.MethodGet, Path: "/api/v1/rules/{id}/dry-run", Tags: tags, Metadata: needs(access.ReadEvents), Errors: []int{401, 404, 422, 503, 504},
 		Summary: "Try a rule on stored calls", Description: "Of the last 7 days unless said otherwise, 90 at most; for a rule in shadow since it is, which is its report.",
 	}, func(ctx context.Context, r *ruleDryRunRequest) (*dryRunAnswer, error) {
 		app, err := a.application(r.App)
