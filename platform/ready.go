@@ -19,7 +19,7 @@ func (p *Platform) unready(ctx context.Context) (part string, err error) {
 	for _, one := range []struct {
 		part string
 		err  error
-	}{{"journal", p.journal.Err()}, {"events", p.events.Ready()}, {"state", p.state.Ping(ctx)}, {"disk", p.space()}, {"replay", p.replayed(ctx)}} {
+	}{{"journal", p.journal.Err()}, {"events", p.events.Ready()}, {"state", p.state.Ping(ctx)}, {"disk", p.space()}, {"backlog", p.journal.Ready()}, {"replay", p.replayed(ctx)}} {
 		if one.err != nil {
 			return one.part, one.err
 		}

@@ -106,6 +106,8 @@ func (p *Platform) mendJournal(ctx context.Context) {
 	for {
 		select {
 		case <-p.journal.Failed():
+		case <-time.After(maxMend):
+			continue // an erasure may have opened it anew, which has another channel
 		case <-ctx.Done():
 			return
 		}
