@@ -33,7 +33,7 @@ func (r *Rules) Applying(ctx context.Context, app, kind, id string, cohorts []st
 		if list, err = readRules(ctx, tx, app, ""); err != nil {
 			return err
 		}
-		return cohortRows(ctx, tx, "rules_naming", app, id, func(rows *sql.Rows) error {
+		return query(ctx, tx, "rules_naming", app, id, func(rows *sql.Rows) error {
 			var number int64
 			var one int
 			err := rows.Scan(&number, &one)

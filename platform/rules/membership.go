@@ -3,17 +3,9 @@ package rules
 import (
 	"context"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"fmt"
-
-	"github.com/gatemeter/gatemeter/platform/state"
 )
-
-//go:embed cohorts.sql
-var cohortsFile string
-
-var cohortQueries = state.ParseQueries(cohortsFile)
 
 // maxMembers bounds the members of all cohorts that the rules of an application
 // name, so that gateways take the documents.
@@ -68,7 +60,7 @@ func (r *Rules) CohortChanged(ctx context.Context, app, cohort string) error {
 // NamesOf returns the names of the rules that name a cohort.
 func (r *Rules) NamesOf(ctx context.Context, app, cohort string) (names []string, err error) {
 	err = r.snapshot(ctx, func(tx *sql.Tx) error {
-		return cohortRows(ctx, tx, "rules_of_cohort", app, cohort, func(rows *sql.Rows) error {
+		return query(ctx, tx, "rules_of_cohort", app, cohort, func(rows *sql.Rows) error {
 			var id, name string
 			err := rows.Scan(&id, &name)
 			names = append(names, name)
@@ -115,25 +107,11 @@ func (r *Rules) checkedFor(ctx context.Context, app string, u Rule) (Rule, error
 // keepCohort stores which cohort the rule with this number names.
 func (u Rule) keepCohort(ctx context.Context, tx *sql.Tx, number int64) error {
 	if u.Cohort == "" {
-		_, err := tx.ExecContext(ctx, cohortQueries.Get("unset_cohort"), number)
+		_, err := tx.ExecContext(ctx, queries.Get("unset_cohort"), number)
 		return err
 	}
-	_, err := tx.ExecContext(ctx, cohortQueries.Get("set_cohort"), number, u.Cohort)
+	_, err := tx.ExecContext(ctx, queries.Get("set_cohort"), number, u.Cohort)
 	return err
-}
-
-func cohortRows(ctx context.Context, tx *sql.Tx, name, app, id string, scan func(*sql.Rows) error) (err error) {
-	rows, err := tx.QueryContext(ctx, cohortQueries.Get(name), app, id)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // membershipsOf returns the state of the cohorts that rules of an application
@@ -145,7 +123,7 @@ func (r *Rules) membershipsOf(ctx context.Context, app string) (map[string]Membe
 	found := map[string]Membership{}
 	var named []string
 	err := r.snapshot(ctx, func(tx *sql.Tx) error {
-		return cohortRows(ctx, tx, "rule_cohorts", app, "", func(rows *sql.Rows) error {
+		return query(ctx, tx, "rule_cohorts", app, "", func(rows *sql.Rows) error {
 			var number int64
 			var cohort string
 			err := rows.Scan(&number, &cohort)
