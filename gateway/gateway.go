@@ -182,7 +182,10 @@ func (g *Gateway) around(b *config.Backend, next http.RoundTripper) (http.RoundT
 	if b.Lua.ConcernsCalls() {
 		next = scriptedCalls{next, b.Lua.SkipNext}
 	}
-	return modify.Questions(b, next), nil
+	if next = modify.Questions(b, next); len(b.Propagated) > 0 {
+		next = propagated{b.Propagated, next}
+	}
+	return next, nil
 }
 
 // books reads the integration's, where there is one.

@@ -140,3 +140,30 @@ func TestPropagatedParametersReachWhatStandsAroundABackend(t *testing.T) {
 
 // unescape undoes what JSON's encoder does for the sake of HTML.
 var unescape = strings.NewReplacer(`\u0026`, "&", `\u003c`, "<", `\u003e`, ">")
+
+func TestExpressionsAndScriptsSeePropagatedParameters(t *testing.T) {
+	host := upstream(t, says)
+	file := func(city string, propagated string) string {
+		return `{"version": 3, "host": ["HOST"], "endpoints": [{"endpoint": "/a/{id}",
+			"extra_config": {"proxy": {"sequential": true` + propagated + `}},
+			"backend": [{"url_pattern": "/user", "allow": ["address"]}, {"url_pattern": "/b", "allow": ["b"], "extra_config": {
+				"validation/cel": [{"check_expr": "req_params['Resp0_address.city'] == '` + city + `' && req_params.Id == '7'"}],
+				"modifier/lua-backend": {"pre": "if request.load():params('Resp0_address.city') ~= 'Rome' then custom_error('no', 418) end"}}}]}]}`
+	}
+	const named = `, "sequential_propagated_params": ["resp0_address.city"]`
+	for _, c := range []struct {
+		file     string
+		complete string
+		body     string
+	}{
+		{file("Rome", named), "true", `{"address":{"city":"Rome"},"b":2}`},
+		{file("Oslo", named), "false", `{"address":{"city":"Rome"}}`}, // the second backend is not asked
+		{file("Rome", ""), "false", `{"address":{"city":"Rome"}}`},    // nothing is propagated
+	} {
+		g := run(t, fromFile(t, c.file, host))
+		g.send(t, "GET /a/7", "").check(t, c.file, 200, c.body, c.complete)
+		if err := g.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -54,7 +54,13 @@ func (b *block) endpointProxy(e *Endpoint) {
 		b.warn(b.at("sequential"), "has no effect on one backend")
 	}
 	for i, name := range e.Proxy.PropagatedParams {
-		if n, ok := laterIndex(name); !ok || n >= len(e.Backends)-1 || !e.Proxy.Sequential {
+		n, ok := laterIndex(name)
+		if ok && e.Proxy.Sequential {
+			for k := n + 1; k < len(e.Backends); k++ {
+				e.Backends[k].Propagated = append(e.Backends[k].Propagated, name)
+			}
+		}
+		if !ok || n >= len(e.Backends)-1 || !e.Proxy.Sequential {
 			b.warn(b.elementAt("sequential_propagated_params", i), "has no effect: it is no value of a backend before the last in a sequence, such as resp0_id (got %s)", show(name))
 		}
 	}

@@ -115,6 +115,7 @@ type Backend struct {
 	Mapping           map[string]string
 	InputHeaders      []string
 	InputQueryStrings []string
+	Propagated        []string           // of sequential_propagated_params, those that earlier backends give
 	ReturnErrorCode   bool               // backend/http.return_error_code
 	ErrorDetails      string             // backend/http.return_error_details, the alias
 	ClientCredentials *ClientCredentials // nil: the gateway shows no token

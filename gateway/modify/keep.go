@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -50,6 +51,17 @@ type paramsKey struct{}
 func params(ctx context.Context) map[string]string {
 	kept, _ := ctx.Value(paramsKey{}).(map[string]string)
 	return kept
+}
+
+// WithParams adds parameters to those that were kept: what looks into a call sees them
+// beside the endpoint's.
+func WithParams(ctx context.Context, more map[string]string) context.Context {
+	all := maps.Clone(params(ctx))
+	if all == nil {
+		all = make(map[string]string, len(more))
+	}
+	maps.Copy(all, more)
+	return context.WithValue(ctx, paramsKey{}, all)
 }
 
 func pairs(names, values []string) map[string]string {
