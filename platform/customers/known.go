@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -145,22 +144,8 @@ func (s *Store) Subscriptions(ctx context.Context, app, company string) (list []
 	return list, err
 }
 
-func (s *Store) read(ctx context.Context, name string, args []any, scan func(*sql.Rows) error) (err error) {
-	rows, err := s.db.Reader().QueryContext(ctx, knownQueries.Get(name), args...)
-	if err != nil {
-		return fmt.Errorf("customers: %s: %w", name, err)
-	}
-	defer func() {
-		if err = errors.Join(err, rows.Close()); err != nil {
-			err = fmt.Errorf("customers: %s: %w", name, err)
-		}
-	}()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+func (s *Store) read(ctx context.Context, name string, args []any, scan func(*sql.Rows) error) error {
+	return s.rows(ctx, name, knownQueries.Get(name), args, scan)
 }
 
 // Changed is told after profiles were merged: of users, companies, or, as

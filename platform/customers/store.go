@@ -231,8 +231,13 @@ func (s *Store) companies(ctx context.Context, app, id string) (list []Company, 
 	return list, err
 }
 
-func (s *Store) query(ctx context.Context, name, app, id string, scan func(*sql.Rows) error) (err error) {
-	rows, err := s.db.Reader().QueryContext(ctx, queries.Get(name), app, id)
+func (s *Store) query(ctx context.Context, name, app, id string, scan func(*sql.Rows) error) error {
+	return s.rows(ctx, name, queries.Get(name), []any{app, id}, scan)
+}
+
+// rows gives each row of a statement to scan.
+func (s *Store) rows(ctx context.Context, name, statement string, args []any, scan func(*sql.Rows) error) (err error) {
+	rows, err := s.db.Reader().QueryContext(ctx, statement, args...)
 	if err != nil {
 		return fmt.Errorf("customers: %s: %w", name, err)
 	}
