@@ -224,6 +224,32 @@ func TestListPagesThroughEverythingOnce(t *testing.T) {
 	})
 }
 
+// What came late is older than all that is rolled up.
+func TestListPagesThroughWhatCameLate(t *testing.T) {
+	s := open(t)
+	loadNext(t, s, "app", noon, call("a", 0))
+	if err := s.rollUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	loadNext(t, s, "app", noon, call("b", -3600), call("c", -7200), call("d", -7201))
+	var got []string
+	for page := (Page{Limit: 1}); len(got) < 5; {
+		events, next, err := s.List(t.Context(), Filter{App: "app"}, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range events {
+			got = append(got, events[i].TransactionID)
+		}
+		if page.Cursor = next; next == "" {
+			break
+		}
+	}
+	if want := []string{"a", "b", "c", "d"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTopFollowsTheModel(t *testing.T) {
 	check(t, func(rt *rapid.T, s *Store, f Filter, events []wire.Event) {
 		by := rapid.SampledFrom([]string{ByTotal, ByUser, ByCompany, ByRoute, ByStatus, ByVerb}).Draw(rt, "by")

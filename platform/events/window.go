@@ -72,6 +72,9 @@ func (o *outline) cut(end time.Time, n int64) (begin time.Time, ok bool) {
 		}
 		s := o.spans[0]
 		o.spans = o.spans[1:]
+		if !end.IsZero() && !s.begin.Before(end) {
+			continue // newer, all of it: windows only go back
+		}
 		begin = s.begin
 		if end.IsZero() || !end.Before(begin.Add(o.grain)) {
 			n -= s.events // all of them are older than end
