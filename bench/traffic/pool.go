@@ -41,8 +41,9 @@ func NewPool(seed uint64, n int) *Pool {
 	return p
 }
 
-// Append appends one of the calls, as a JSON object, made at the given time.
-func (p *Pool) Append(dst []byte, r *rand.Rand, at time.Time) []byte {
+// Append appends one of the calls, as a JSON object, made at the given time. Its id
+// begins with the time, as the gateway's do (UUIDv7), or is random, as those of SDKs.
+func (p *Pool) Append(dst []byte, r *rand.Rand, at time.Time, ordered bool) []byte {
 	s := &p.stamps[r.IntN(len(p.stamps))]
 	begin := len(dst)
 	dst = append(dst, s.document...)
@@ -50,14 +51,18 @@ func (p *Pool) Append(dst []byte, r *rand.Rand, at time.Time) []byte {
 	var text [40]byte // formatting writes further than it says
 	copy(document[s.requested:], at.AppendFormat(text[:0], timeForm))
 	copy(document[s.responded:], at.Add(s.took).AppendFormat(text[:0], timeForm))
-	putID(document[s.id:], r, at)
+	putID(document[s.id:], r, at, ordered)
 	return dst
 }
 
-// putID writes a UUIDv7 of that time (RFC 9562, 5.7) over 36 bytes.
-func putID(dst []byte, r *rand.Rand, at time.Time) {
+// putID writes a UUIDv7 of that time, or a UUIDv4 (RFC 9562), over 36 bytes.
+func putID(dst []byte, r *rand.Rand, at time.Time, ordered bool) {
 	var id [16]byte
-	binary.BigEndian.PutUint64(id[:], uint64(at.UnixMilli())<<16|0x7000|uint64(r.IntN(1<<12))) // #nosec G115 -- after 1970
+	begin := r.Uint64()&^0xf000 | 0x4000
+	if ordered {
+		begin = uint64(at.UnixMilli())<<16 | 0x7000 | uint64(r.IntN(1<<12)) // #nosec G115 -- after 1970
+	}
+	binary.BigEndian.PutUint64(id[:], begin)
 	binary.BigEndian.PutUint64(id[8:], r.Uint64()&^(3<<62)|1<<63)
 	hex.Encode(dst, id[:4])
 	hex.Encode(dst[9:], id[4:6])

@@ -89,7 +89,7 @@ func (t *Traffic) Event(at time.Time) wire.Event {
 	op := t.operation()
 	company, user := t.customer()
 	var id [36]byte
-	putID(id[:], r, at)
+	putID(id[:], r, at, true)
 	e := wire.Event{
 		TransactionID: string(id[:]), Direction: "Incoming", Weight: 1,
 		UserID:    fmt.Sprintf("usr_%03d_%04d", company, user),

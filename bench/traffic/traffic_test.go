@@ -53,14 +53,15 @@ func TestAPoolGivesNewEvents(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	ids := map[string]bool{}
 	at := time.Date(2026, 11, 22, 12, 34, 56, 789_000, time.UTC)
-	for range 500 {
-		document := p.Append(nil, r, at)
+	for n := range 500 {
+		ordered := n%2 == 0
+		document := p.Append(nil, r, at, ordered)
 		e, err := wire.DecodeEvent(document)
 		if err != nil {
 			t.Fatalf("%v: %s", err, document)
 		}
 		id, err := uuid.Parse(e.TransactionID)
-		if err != nil || id.Version() != 7 || !e.Request.Time.Equal(at) || e.Response.Time.Before(at) || e.Response.Time.After(at.Add(time.Hour)) {
+		if err != nil || ordered != (id.Version() == 7) || !ordered && id.Version() != 4 || id.Variant() != uuid.RFC4122 || !e.Request.Time.Equal(at) || e.Response.Time.Before(at) || e.Response.Time.After(at.Add(time.Hour)) {
 			t.Fatalf("%v: %s", err, document)
 		}
 		ids[e.TransactionID] = true
@@ -76,7 +77,7 @@ func BenchmarkPool(b *testing.B) {
 	at := time.Date(2026, 11, 22, 12, 34, 56, 789_000, time.UTC)
 	var buf []byte
 	for b.Loop() {
-		buf = p.Append(buf[:0], r, at)
+		buf = p.Append(buf[:0], r, at, true)
 	}
 }
 
