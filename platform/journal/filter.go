@@ -28,6 +28,7 @@ const (
 // asked. Owned by the committer.
 type filters struct {
 	budget int64 // bytes
+	least  int   // ids that the smallest filter has room for
 	epochs map[uint32]*filter
 	build  *build // the one that is being built; nil: none
 }
@@ -50,8 +51,8 @@ type build struct {
 	done  chan struct{}
 }
 
-func newFilters(budget int64) filters {
-	return filters{budget: budget, epochs: map[uint32]*filter{}}
+func newFilters(budget int64, least int) filters {
+	return filters{budget: budget, least: least, epochs: map[uint32]*filter{}}
 }
 
 func bytesFor(room int) int64 { return int64(room) * bitsPerID / 8 }
@@ -67,8 +68,8 @@ func (f *filters) begin(epoch uint32) {
 	}
 	x := &filter{}
 	f.epochs[epoch] = x
-	if f.used()+bytesFor(minFilter) <= f.budget {
-		x.bloom, x.room = newBloom(minFilter), minFilter
+	if f.used()+bytesFor(f.least) <= f.budget {
+		x.bloom, x.room = newBloom(f.least), f.least
 	}
 }
 
@@ -128,7 +129,7 @@ func (f *filters) tend(o *opening) error {
 		f.take(b)
 	}
 	for epoch, x := range f.epochs {
-		room := x.wants()
+		room := x.wants(f.least)
 		if room == 0 {
 			continue
 		}
@@ -142,9 +143,9 @@ func (f *filters) tend(o *opening) error {
 }
 
 // wants is the room of the filter that x should be replaced with; 0: none.
-func (x *filter) wants() int {
+func (x *filter) wants(least int) int {
 	if x.bloom == nil {
-		return max(minFilter, x.ids+x.ids/2)
+		return max(least, x.ids+x.ids/2)
 	}
 	if x.ids > x.room {
 		return 2 * x.ids

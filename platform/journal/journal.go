@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,8 @@ type Options struct {
 	MaxBehind int64            // bytes on disk that may wait to be trimmed; 0: 4 GiB
 	ReadOnly  bool             // only to be looked at: nothing can be appended, nothing is changed
 
-	filters int64 // bytes that the filters of ids may take
+	filters     int64 // bytes that the filters of ids may take; 0: filterBytes
+	leastFilter int   // ids that the smallest has room for; 0: minFilter
 }
 
 // Journal is safe for concurrent use.
@@ -62,9 +64,7 @@ type Journal struct {
 
 // Open opens or creates the journal in dir, which one process at a time may use.
 func Open(dir string, o Options) (*Journal, error) {
-	if o.filters == 0 {
-		o.filters = filterBytes
-	}
+	o.filters, o.leastFilter = cmp.Or(o.filters, filterBytes), cmp.Or(o.leastFilter, minFilter)
 	j := &Journal{Options: o, dir: dir, closing: make(chan struct{})}
 	if j.FS == nil {
 		j.FS = vfs.Default

@@ -137,7 +137,7 @@ func (o *opening) abandon() {
 		o.fence.close()
 		go func() {
 			defer func() { _ = recover() }() // it may be in any state
-			o.building.Wait()
+			<-o.committed                    // nor does it like to be closed under somebody
 			if err := o.db.Close(); err != nil {
 				o.j.Logger.Debug("the failed journal did not close cleanly", "error", err)
 			}

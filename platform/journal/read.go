@@ -146,7 +146,7 @@ func (o *opening) recall() error {
 		return err
 	}
 	st := &o.commits
-	*st = state{counts: map[string]*Counts{}, epochs: map[uint32]bool{}, group: map[groupID]bool{}, touched: map[string]bool{}, filters: newFilters(o.j.filters)}
+	*st = state{counts: map[string]*Counts{}, epochs: map[uint32]bool{}, group: map[groupID]bool{}, touched: map[string]bool{}, filters: newFilters(o.j.filters, o.j.leastFilter)}
 	for app, c := range books {
 		st.counts[app] = &c
 	}
