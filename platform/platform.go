@@ -187,6 +187,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	p.customers = customers.New(p.state, o.Clock)
+	p.closers = append(p.closers, func() error { return p.customers.Flush(context.WithoutCancel(ctx)) })
 	if p.events, err = events.Open(filepath.Join(p.dir, "events.duckdb"), events.Options{Logger: o.Logger}); err != nil {
 		return err
 	}
@@ -304,6 +305,16 @@ type seenSink struct{ customers *customers.Store }
 var _ load.SeenSink = seenSink{}
 
 func (s seenSink) Seen(ctx context.Context, app string, seen []load.Seen) error {
+	return s.customers.Seen(ctx, app, s.list(seen))
+}
+
+func (s seenSink) SeenAgain(ctx context.Context, app string, seen []load.Seen) error {
+	return s.customers.SeenAgain(ctx, app, s.list(seen))
+}
+
+func (s seenSink) Flush(ctx context.Context) error { return s.customers.Flush(ctx) }
+
+func (seenSink) list(seen []load.Seen) []customers.Seen {
 	list := make([]customers.Seen, len(seen))
 	for i, v := range seen {
 		list[i] = customers.Seen{Kind: customers.KindCompany, ID: v.ID, First: v.First, Last: v.Last, Company: v.Company}
@@ -311,5 +322,5 @@ func (s seenSink) Seen(ctx context.Context, app string, seen []load.Seen) error 
 			list[i].Kind = customers.KindUser
 		}
 	}
-	return s.customers.Seen(ctx, app, list)
+	return list
 }

@@ -62,6 +62,7 @@ func (p *Platform) keepUp(ctx context.Context) (done func()) {
 	all.Go(func() { p.retention.Run(ctx) })
 	all.Go(func() { p.erasures.Run(ctx) })
 	all.Go(func() { p.sources.Run(ctx) })
+	all.Go(func() { p.customers.Run(ctx, p.log) })
 	return all.Wait
 }
 

@@ -50,6 +50,7 @@ type Options struct {
 type Collector struct {
 	Options
 	budget   *semaphore.Weighted
+	turns    *turns
 	requests *prometheus.CounterVec
 	open     prometheus.Gauge
 	faults   faultLog
@@ -64,6 +65,7 @@ func New(o Options) *Collector {
 	c := &Collector{
 		Options: o,
 		budget:  semaphore.NewWeighted(bodyBudget),
+		turns:   newTurns(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatemeter_collector_requests_total",
 			Help: "Requests to the Collector API, by endpoint and status.",
@@ -82,6 +84,7 @@ type request struct {
 	app    access.Application
 	body   []byte
 	room   *room  // where body lives, and what is made of it
+	turn   *turn  // to read body; ended once that is done
 	remote string // address of the client's connection, without the port
 
 	protobuf bool // the body is no JSON
@@ -212,6 +215,10 @@ func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, in 
 	if in.body, err = readBody(w, r, e.limit, in.room); err != nil {
 		return answer{}, err
 	}
+	if in.turn, err = c.turns.take(r.Context()); err != nil {
+		return answer{}, err
+	}
+	defer in.turn.end()
 	return e.post(c, r.Context(), in)
 }
 

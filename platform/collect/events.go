@@ -122,6 +122,7 @@ func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, ite
 		batch.Hash = sha256.Sum256(r.body)
 	}
 	batch.Rejected = no.counts
+	r.turn.end() // what is left is to wait for the disk
 	failpoint.Hit("collect.read")
 	if _, err := c.Journal.Append(ctx, batch); err != nil {
 		return answer{}, fmt.Errorf("journal: %w", err)

@@ -82,6 +82,7 @@ func upsert[P any](
 	if len(readable) == 0 {
 		return a, nil
 	}
+	r.turn.end()
 	refused, err := store(ctx, r.app.ID, readable)
 	for _, x := range refused {
 		a.add(indexes[x.Index], x.Reason, nil)

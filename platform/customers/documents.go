@@ -49,6 +49,7 @@ func (s *Store) SubscriptionDocuments(ctx context.Context, app, company string) 
 }
 
 func (s *Store) documents(ctx context.Context, name, app, id string) (list []Document, err error) {
+	s.fresh()
 	rows, err := s.db.Reader().QueryContext(ctx, documentQueries.Get(name), app, id)
 	if err != nil {
 		return nil, fmt.Errorf("customers: %s: %w", name, err)
@@ -75,7 +76,7 @@ func (s *Store) documents(ctx context.Context, name, app, id string) (list []Doc
 // Delete forgets a user, company or subscription, or answers ErrNotFound. Events
 // stay, and those to come make the customer known again.
 func (s *Store) Delete(ctx context.Context, app, kind, id string) error {
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	err := s.change(ctx, []who{{app, kind, id}}, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, documentQueries.Get("delete_"+kind), app, id)
 		if err != nil {
 			return err

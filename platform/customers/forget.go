@@ -17,7 +17,7 @@ var forgotten = map[string]map[string]string{
 // subscriptions, and that users belong to it. It counts rows by table.
 func (s *Store) Forget(ctx context.Context, app, kind, id string) (map[string]int64, error) {
 	counts := map[string]int64{}
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	err := s.change(ctx, nil, func(tx *sql.Tx) error {
 		for name, statement := range forgotten[kind] {
 			result, err := tx.ExecContext(ctx, queries.Get(statement), app, id)
 			if err != nil {

@@ -33,13 +33,21 @@ ON CONFLICT (app, id) DO UPDATE SET
         WHEN excluded.company_id <> '' AND excluded.last_seen >= coalesce(last_seen, excluded.last_seen)
         THEN excluded.company_id ELSE company_id END,
     first_seen = min(coalesce(first_seen, excluded.first_seen), excluded.first_seen),
-    last_seen = max(coalesce(last_seen, excluded.last_seen), excluded.last_seen);
+    last_seen = max(coalesce(last_seen, excluded.last_seen), excluded.last_seen)
+RETURNING company_id, first_seen, last_seen;
 
 -- name: see_company
 INSERT INTO companies (app, id, first_seen, last_seen) VALUES (?, ?, ?, ?)
 ON CONFLICT (app, id) DO UPDATE SET
     first_seen = min(coalesce(first_seen, excluded.first_seen), excluded.first_seen),
-    last_seen = max(coalesce(last_seen, excluded.last_seen), excluded.last_seen);
+    last_seen = max(coalesce(last_seen, excluded.last_seen), excluded.last_seen)
+RETURNING first_seen, last_seen;
+
+-- name: user_seen_later
+UPDATE users SET last_seen = max(coalesce(last_seen, ?1), ?1) WHERE app = ?2 AND id = ?3;
+
+-- name: company_seen_later
+UPDATE companies SET last_seen = max(coalesce(last_seen, ?1), ?1) WHERE app = ?2 AND id = ?3;
 
 -- name: users
 -- The last column is left out of lists; an id of '' stands for all.

@@ -30,10 +30,14 @@ type Store struct {
 	db      *state.DB
 	clock   func() time.Time
 	changed Changed // nil: nobody
+
+	sightings sightings
 }
 
 // New returns a store on db.
-func New(db *state.DB, clock func() time.Time) *Store { return &Store{db: db, clock: clock} }
+func New(db *state.DB, clock func() time.Time) *Store {
+	return &Store{db: db, clock: clock, sightings: newSightings()}
+}
 
 // upsert is one document on its way into one table.
 type upsert struct {
@@ -74,7 +78,11 @@ func (s *Store) UpsertSubscriptions(ctx context.Context, app string, subscriptio
 
 func (s *Store) upsert(ctx context.Context, app, kind string, ups []upsert) ([]wire.Rejection, error) {
 	var rejected []wire.Rejection
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	of := make([]who, len(ups))
+	for i := range ups {
+		of[i] = who{app, kind, ups[i].id}
+	}
+	err := s.change(ctx, of, func(tx *sql.Tx) error {
 		for i, u := range ups {
 			profile := []byte("{}")
 			err := tx.QueryRowContext(ctx, queries.Get(kind+"_profile"), app, u.id).Scan(&profile)
@@ -107,53 +115,6 @@ func (s *Store) upsert(ctx context.Context, app, kind string, ups []upsert) ([]w
 		s.changed(app, kind)
 	}
 	return rejected, nil
-}
-
-// What a Seen is about.
-const (
-	KindUser    = "user"
-	KindCompany = "company"
-)
-
-// Seen says that a user or company made calls.
-type Seen struct {
-	Kind        string // KindUser or KindCompany
-	ID          string
-	First, Last time.Time
-	Company     string // of a user: the company of the last call that named one; or ""
-}
-
-// Seen remembers who made calls. Telling it the same again changes nothing: it
-// keeps the earliest First, the latest Last, and the Company of the latest.
-func (s *Store) Seen(ctx context.Context, app string, seen []Seen) error {
-	err := s.db.Write(ctx, func(tx *sql.Tx) (err error) {
-		// Each load sees thousands: to parse the statements costs more than to run them.
-		company, err := tx.PrepareContext(ctx, queries.Get("see_company"))
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, company.Close()) }()
-		user, err := tx.PrepareContext(ctx, queries.Get("see_user"))
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, user.Close()) }()
-		for _, v := range seen {
-			if v.Kind == KindUser {
-				_, err = user.ExecContext(ctx, app, v.ID, v.Company, v.First.UnixMicro(), v.Last.UnixMicro())
-			} else {
-				_, err = company.ExecContext(ctx, app, v.ID, v.First.UnixMicro(), v.Last.UnixMicro())
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("customers: seen: %w", err)
-	}
-	return nil
 }
 
 // User is what is known of a user.
@@ -237,6 +198,7 @@ func (s *Store) query(ctx context.Context, name, app, id string, scan func(*sql.
 
 // rows gives each row of a statement to scan.
 func (s *Store) rows(ctx context.Context, name, statement string, args []any, scan func(*sql.Rows) error) (err error) {
+	s.fresh()
 	rows, err := s.db.Reader().QueryContext(ctx, statement, args...)
 	if err != nil {
 		return fmt.Errorf("customers: %s: %w", name, err)

@@ -22,6 +22,7 @@ type state struct {
 	trimmed uint64             // blocks up to here are gone
 	counts  map[string]*Counts // by application; InFlight is not used
 	epochs  map[uint32]bool    // those that hold ids
+	filters filters
 
 	group   map[groupID]bool // ids of the commit being put together
 	touched map[string]bool  // its applications
@@ -36,19 +37,27 @@ type groupID struct {
 // commit is the committer: the only goroutine that writes blocks, ids and counters.
 func (o *opening) commit() {
 	defer close(o.committed)
+	defer o.building.Wait()
+	synced := make(chan struct{})
+	go func() { defer close(synced); o.sync() }()
+	defer func() { <-synced }()
+	defer close(o.written)
 	expire := time.NewTicker(expireEvery)
 	defer expire.Stop()
 	o.expire()
-	for {
+	for o.err() == nil {
+		if err := o.commits.filters.tend(o); err != nil {
+			o.fail(err)
+			return
+		}
 		select {
 		case p := <-o.queue:
 			o.commitGroup(o.gather(p))
 		case <-expire.C:
 			o.expire()
+		case <-o.commits.filters.built():
+		case <-o.failed:
 		case <-o.stop:
-			return
-		}
-		if o.err() != nil {
 			return
 		}
 	}
@@ -78,14 +87,42 @@ func (o *opening) commitGroup(group []*pending) {
 		return
 	}
 	failpoint.Hit("journal.gathered")
-	if err := o.write(group); err != nil {
+	batch, err := o.write(group)
+	if err != nil {
 		o.fail(err) // answers everyone who waits, now and later
 		return
 	}
-	failpoint.Hit("journal.committed")
-	o.j.tail.move(o.commits.last)
-	for _, p := range group {
-		close(p.done)
+	select {
+	case o.written <- written{group, batch, o.commits.last}:
+	case <-o.failed:
+	}
+}
+
+// written is a group on its way to the disk.
+type written struct {
+	group []*pending
+	batch *pebble.Batch
+	last  uint64 // the last sequence number given
+}
+
+// sync waits until groups are on the disk and answers them, in their order. The
+// next one is put together meanwhile: it may find ids of this one, and is never on
+// the disk without it, because both are in one log.
+func (o *opening) sync() {
+	for w := range o.written {
+		if err := w.batch.SyncWait(); err != nil {
+			o.fail(err)
+			return
+		}
+		if err := w.batch.Close(); err != nil {
+			o.fail(err)
+			return
+		}
+		failpoint.Hit("journal.committed")
+		o.j.tail.move(w.last)
+		for _, p := range w.group {
+			close(p.done)
+		}
 	}
 }
 
@@ -99,40 +136,70 @@ func refuse(p *pending) bool {
 	return true
 }
 
-// write puts the group on the disk. After an error memory and disk may differ.
-func (o *opening) write(group []*pending) (err error) {
+// write puts the group into the log and shows it to readers; it is on the disk when
+// the batch's SyncWait returns. After an error memory and disk may differ.
+func (o *opening) write(group []*pending) (*pebble.Batch, error) {
 	st := &o.commits
 	clear(st.group)
 	clear(st.touched)
-	bounds := &pebble.IterOptions{LowerBound: []byte{idPrefix}, UpperBound: []byte{idPrefix + 1}, UseL6Filters: true}
-	ids, err := o.db.NewIter(bounds)
-	if err != nil {
-		return fmt.Errorf("read ids: %w", err)
-	}
-	w := writer{state: st, ids: ids, batch: o.db.NewBatch(), backlog: &o.backlog}
-	defer func() {
-		err = closeAll(err, w.ids, w.batch)
-	}()
+	w := writer{state: st, db: o.db, batch: o.db.NewBatch(), backlog: &o.backlog}
 	for _, p := range group {
 		if err := w.add(p); err != nil {
-			return err
+			return nil, w.close(err)
 		}
 	}
 	if err := w.counters(); err != nil {
-		return err
+		return nil, w.close(err)
 	}
 	if err := w.batch.Set(lastSeqKey, binary.BigEndian.AppendUint64(nil, st.last), nil); err != nil {
-		return err
+		return nil, w.close(err)
 	}
-	return o.db.Apply(w.batch, pebble.Sync)
+	if err := w.close(nil); err != nil {
+		return nil, err
+	}
+	if err := o.db.ApplyNoSyncWait(w.batch, pebble.Sync); err != nil {
+		return nil, err
+	}
+	return w.batch, nil
 }
 
 // writer puts one commit together.
 type writer struct {
 	*state
-	ids     *pebble.Iterator
+	db      *pebble.DB
+	ids     *pebble.Iterator // nil until an id has to be looked for
 	batch   *pebble.Batch
 	backlog *backlog
+}
+
+// close lets go of what was needed to put the commit together; after an error of
+// the commit itself, too.
+func (w *writer) close(err error) error {
+	if w.ids != nil {
+		err = closeAll(err, w.ids)
+		w.ids = nil
+	}
+	if err != nil {
+		err = closeAll(err, w.batch)
+	}
+	return err
+}
+
+// seek finds a key of an id; false when there is none.
+func (w *writer) seek(key []byte) (found bool, err error) {
+	if w.ids == nil {
+		bounds := &pebble.IterOptions{LowerBound: []byte{idPrefix}, UpperBound: []byte{idPrefix + 1}, UseL6Filters: true}
+		if w.ids, err = w.db.NewIter(bounds); err != nil {
+			return false, fmt.Errorf("read ids: %w", err)
+		}
+	}
+	if w.ids.SeekPrefixGE(key) {
+		return true, nil
+	}
+	if err := w.ids.Error(); err != nil {
+		return false, fmt.Errorf("read ids: %w", err)
+	}
+	return false, nil
 }
 
 func (w *writer) add(p *pending) error {
@@ -225,9 +292,12 @@ func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err erro
 			continue
 		}
 		w.key = appendIDKey(w.key[:0], e, b.App, d)
-		if !w.ids.SeekPrefixGE(w.key) {
-			if err := w.ids.Error(); err != nil {
-				return false, fmt.Errorf("read ids: %w", err)
+		if !w.filters.maybe(e, w.key) {
+			continue
+		}
+		if found, err := w.seek(w.key); err != nil || !found {
+			if err != nil {
+				return false, err
 			}
 			continue
 		}
@@ -247,8 +317,12 @@ func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err erro
 		return false, nil
 	}
 	e := epochOf(until)
-	w.epochs[e] = true
+	if !w.epochs[e] {
+		w.epochs[e] = true
+		w.filters.begin(e)
+	}
 	w.key = appendIDKey(w.key[:0], e, b.App, d)
+	w.filters.add(e, w.key, g)
 	value := binary.BigEndian.AppendUint64(nil, uint64(until.UnixMicro())) // read back as int64
 	return false, w.batch.Set(w.key, value, nil)
 }
@@ -297,6 +371,7 @@ func (o *opening) expire() {
 		if e < now {
 			passed = max(passed, e+1)
 			delete(o.commits.epochs, e)
+			o.commits.filters.forget(e)
 		}
 	}
 	if passed == 0 {

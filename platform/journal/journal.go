@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,9 @@ type Options struct {
 	FS        vfs.FS           // the disk when nil; tests cut its power
 	MaxBehind int64            // bytes on disk that may wait to be trimmed; 0: 4 GiB
 	ReadOnly  bool             // only to be looked at: nothing can be appended, nothing is changed
+
+	filters     int64 // bytes that the filters of ids may take; 0: filterBytes
+	leastFilter int   // ids that the smallest has room for; 0: minFilter
 }
 
 // Journal is safe for concurrent use.
@@ -60,6 +64,7 @@ type Journal struct {
 
 // Open opens or creates the journal in dir, which one process at a time may use.
 func Open(dir string, o Options) (*Journal, error) {
+	o.filters, o.leastFilter = cmp.Or(o.filters, filterBytes), cmp.Or(o.leastFilter, minFilter)
 	j := &Journal{Options: o, dir: dir, closing: make(chan struct{})}
 	if j.FS == nil {
 		j.FS = vfs.Default
@@ -197,7 +202,9 @@ type tail struct {
 func (t *tail) move(last uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last = last
+	// Only what is on disk gets here, so that opening the files again goes back behind
+	// none of it; a sync that an opening waited for until then must not either.
+	t.last = max(t.last, last)
 	if t.next != nil {
 		close(t.next)
 		t.next = nil

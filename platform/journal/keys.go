@@ -91,6 +91,9 @@ func appendIDKey(dst []byte, epoch uint32, app string, d id) []byte {
 	return append(dst, d.bytes[:]...)
 }
 
+// epochKeyLen is where the kind begins in the key of an id.
+const epochKeyLen = 5
+
 func epochKey(epoch uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{idPrefix}, epoch)
 }

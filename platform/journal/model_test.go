@@ -17,7 +17,9 @@ func TestBooksAndBlocksFollowTheModel(t *testing.T) {
 		fs := vfs.NewMem()
 		var hours atomic.Int64 // since noon
 		clock := func() time.Time { return noon.Add(time.Duration(hours.Load()) * time.Hour) }
-		j, err := Open("journal", Options{FS: fs, Clock: clock, Logger: quiet()})
+		// Filters that hold everything, that have to grow, or none.
+		o := Options{FS: fs, Clock: clock, Logger: quiet(), filters: rapid.SampledFrom([]int64{-1, 40, 0}).Draw(rt, "filters"), leastFilter: 2}
+		j, err := Open("journal", o)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -36,7 +38,7 @@ func TestBooksAndBlocksFollowTheModel(t *testing.T) {
 				if err := j.Close(); err != nil {
 					rt.Fatal(err)
 				}
-				if j, err = Open("journal", Options{FS: fs, Clock: clock, Logger: quiet()}); err != nil {
+				if j, err = Open("journal", o); err != nil {
 					rt.Fatal(err)
 				}
 			case 1:

@@ -30,6 +30,9 @@ type opening struct {
 	db    *pebble.DB
 	queue chan *pending
 
+	written  chan written   // from the committer to who waits for the disk; closed by the committer
+	building sync.WaitGroup // who reads ids for a filter
+
 	stop      chan struct{} // closed by close after the last append: ends the committer
 	committed chan struct{} // closed when the committer has ended
 
@@ -49,6 +52,7 @@ func (j *Journal) openFiles() (*opening, error) {
 		j:         j,
 		fence:     &fence{FS: j.FS},
 		queue:     make(chan *pending, maxGroup),
+		written:   make(chan written),
 		stop:      make(chan struct{}),
 		committed: make(chan struct{}),
 		failed:    make(chan struct{}),
@@ -133,6 +137,7 @@ func (o *opening) abandon() {
 		o.fence.close()
 		go func() {
 			defer func() { _ = recover() }() // it may be in any state
+			<-o.committed                    // nor does it like to be closed under somebody
 			if err := o.db.Close(); err != nil {
 				o.j.Logger.Debug("the failed journal did not close cleanly", "error", err)
 			}

@@ -146,7 +146,7 @@ func (o *opening) recall() error {
 		return err
 	}
 	st := &o.commits
-	*st = state{counts: map[string]*Counts{}, epochs: map[uint32]bool{}, group: map[groupID]bool{}, touched: map[string]bool{}}
+	*st = state{counts: map[string]*Counts{}, epochs: map[uint32]bool{}, group: map[groupID]bool{}, touched: map[string]bool{}, filters: newFilters(o.j.filters, o.j.leastFilter)}
 	for app, c := range books {
 		st.counts[app] = &c
 	}
@@ -205,6 +205,11 @@ func (o *opening) recallEpochs() (err error) {
 		}
 		e := binary.BigEndian.Uint32(k[1:])
 		o.commits.epochs[e] = true
+		bytes, err := o.db.EstimateDiskUsage(epochKey(e), epochKey(e+1))
+		if err != nil {
+			return err
+		}
+		o.commits.filters.epochs[e] = &filter{ids: int(bytes / idBytes)} // bytes of a disk
 		ok = it.SeekGE(epochKey(e + 1))
 	}
 	return nil

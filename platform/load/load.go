@@ -50,6 +50,12 @@ type Seen struct {
 // Last, and the Company of the latest.
 type SeenSink interface {
 	Seen(ctx context.Context, app string, seen []Seen) error
+	// Flush writes what Seen may have kept in memory. What is in the store is not
+	// deleted from the journal before.
+	Flush(ctx context.Context) error
+	// SeenAgain is told after a restart what Seen was told of what is in the store
+	// and was not deleted from the journal: Last of it may not have been written.
+	SeenAgain(ctx context.Context, app string, seen []Seen) error
 }
 
 // Store is where events go. DuckDB's (events.Store) keeps the position in the
@@ -124,7 +130,10 @@ func (l *Loader) Run(ctx context.Context) error {
 	trim := time.NewTicker(trimEvery)
 	defer trim.Stop()
 	backOff := minBackOff
-	if err := l.trim(ctx); err != nil { // what was loaded before a crash
+	if err := l.sayAgain(ctx); err != nil { // what was loaded before a crash
+		return fmt.Errorf("load: %w", err)
+	}
+	if err := l.trim(ctx); err != nil {
 		l.log.Warn("what is loaded could not be trimmed from the journal", "error", err)
 	}
 	for {
@@ -315,6 +324,9 @@ func (l *Loader) Forget(ctx context.Context) error {
 	}
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
+	if err := l.seen.Flush(ctx); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
 	return l.journal.Trim(ctx, upTo)
 }
 
@@ -325,6 +337,9 @@ func (l *Loader) trim(ctx context.Context) error {
 	}
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
+	if err := l.seen.Flush(ctx); err != nil {
+		return err
+	}
 	failpoint.Hit("load.trimming")
 	if err := l.journal.Trim(ctx, l.position); err != nil {
 		return err

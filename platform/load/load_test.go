@@ -36,6 +36,7 @@ var quiet = slog.New(slog.DiscardHandler)
 type sink struct {
 	mu     sync.Mutex
 	seen   map[string][]Seen
+	again  map[string][]Seen
 	errors int
 }
 
@@ -50,6 +51,18 @@ func (s *sink) Seen(_ context.Context, app string, seen []Seen) error {
 		s.seen = map[string][]Seen{}
 	}
 	s.seen[app] = append(s.seen[app], seen...)
+	return nil
+}
+
+func (s *sink) Flush(context.Context) error { return nil }
+
+func (s *sink) SeenAgain(ctx context.Context, app string, seen []Seen) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.again == nil {
+		s.again = map[string][]Seen{}
+	}
+	s.again[app] = append(s.again[app], seen...)
 	return nil
 }
 

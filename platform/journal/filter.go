@@ -1,0 +1,213 @@
+package journal
+
+import (
+	"fmt"
+
+	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/cockroachdb/pebble/v2"
+)
+
+const (
+	// filterBytes bounds the memory of all filters together: 30 million ids.
+	filterBytes = 48 << 20
+	// With these, a new id is taken for one that may be known in one case of 300.
+	bitsPerID   = 12
+	bloomHashes = 8
+
+	minFilter = 1 << 18 // ids that the smallest filter has room for
+	// idBytes is less than an id takes on the disk: what is estimated from it is
+	// too large rather than too small.
+	idBytes = 20
+	// stopEvery is after how many ids a build asks whether it should end.
+	stopEvery = 4096
+)
+
+// filters tell of most ids that they are new without asking the disk. They hold
+// nothing that the disk does not have: each is built from the ids of an epoch,
+// in the background, and until then, or when it would be too large, the disk is
+// asked. Owned by the committer.
+type filters struct {
+	budget int64 // bytes
+	least  int   // ids that the smallest filter has room for
+	epochs map[uint32]*filter
+	build  *build // the one that is being built; nil: none
+}
+
+// filter is that of one epoch.
+type filter struct {
+	bloom *bloom.BloomFilter // nil: any id may be known
+	ids   int                // that are in it, about
+	room  int                // ids that it was made for
+}
+
+// build is a filter on its way. Its goroutine owns made until done is closed.
+type build struct {
+	epoch uint32
+	room  int
+	since []groupID // remembered since it began; owned by the committer
+	made  *bloom.BloomFilter
+	ids   int
+	whole bool // made holds every id there was at the beginning
+	done  chan struct{}
+}
+
+func newFilters(budget int64, least int) filters {
+	return filters{budget: budget, least: least, epochs: map[uint32]*filter{}}
+}
+
+func bytesFor(room int) int64 { return int64(room) * bitsPerID / 8 }
+
+func newBloom(room int) *bloom.BloomFilter {
+	return bloom.New(uint(room)*bitsPerID, bloomHashes) // room is positive
+}
+
+// begin makes the filter of an epoch that holds no ids yet.
+func (f *filters) begin(epoch uint32) {
+	if f.epochs[epoch] != nil {
+		return
+	}
+	x := &filter{}
+	f.epochs[epoch] = x
+	if f.used()+bytesFor(f.least) <= f.budget {
+		x.bloom, x.room = newBloom(f.least), f.least
+	}
+}
+
+// maybe is false when the id of a key is not remembered in the epoch.
+func (f *filters) maybe(epoch uint32, key []byte) bool {
+	x := f.epochs[epoch]
+	return x == nil || x.bloom == nil || x.bloom.Test(key[epochKeyLen:])
+}
+
+// add takes an id that is remembered from now on.
+func (f *filters) add(epoch uint32, key []byte, g groupID) {
+	x := f.epochs[epoch]
+	if x == nil {
+		return
+	}
+	if x.bloom != nil {
+		x.bloom.Add(key[epochKeyLen:])
+	}
+	x.ids++
+	if f.build != nil && f.build.epoch == epoch {
+		f.build.since = append(f.build.since, g)
+	}
+}
+
+// forget drops the filter of an epoch.
+func (f *filters) forget(epoch uint32) { delete(f.epochs, epoch) }
+
+func (f *filters) used() (bytes int64) {
+	for _, x := range f.epochs {
+		if x.bloom != nil {
+			bytes += bytesFor(x.room)
+		}
+	}
+	if f.build != nil {
+		bytes += bytesFor(f.build.room)
+	}
+	return bytes
+}
+
+// built is closed when the filter that is being built is finished.
+func (f *filters) built() <-chan struct{} {
+	if f.build == nil {
+		return nil
+	}
+	return f.build.done
+}
+
+// tend takes over a filter that is finished, and begins the next one.
+func (f *filters) tend(o *opening) error {
+	if b := f.build; b != nil {
+		select {
+		case <-b.done:
+		default:
+			return nil
+		}
+		f.build = nil
+		f.take(b)
+	}
+	for epoch, x := range f.epochs {
+		room := x.wants(f.least)
+		if room == 0 {
+			continue
+		}
+		if f.used()+bytesFor(room) > f.budget {
+			x.overflow()
+			continue
+		}
+		return f.start(o, epoch, room)
+	}
+	return nil
+}
+
+// wants is the room of the filter that x should be replaced with; 0: none.
+func (x *filter) wants(least int) int {
+	if x.bloom == nil {
+		return max(least, x.ids+x.ids/2)
+	}
+	if x.ids > x.room {
+		return 2 * x.ids
+	}
+	return 0
+}
+
+// overflow gives up a filter that holds so much that it is of little use.
+func (x *filter) overflow() {
+	if x.ids > 2*x.room {
+		x.bloom = nil
+	}
+}
+
+// take puts a finished filter in its place.
+func (f *filters) take(b *build) {
+	x := f.epochs[b.epoch]
+	if x == nil || !b.whole {
+		return
+	}
+	var key []byte
+	for _, g := range b.since {
+		key = appendIDKey(key[:0], b.epoch, g.app, g.id)
+		b.made.Add(key[epochKeyLen:])
+	}
+	x.bloom, x.ids, x.room = b.made, b.ids+len(b.since), b.room
+}
+
+// start builds a filter of all ids that an epoch holds now.
+func (f *filters) start(o *opening, epoch uint32, room int) error {
+	ids, err := o.db.NewIter(&pebble.IterOptions{LowerBound: epochKey(epoch), UpperBound: epochKey(epoch + 1)})
+	if err != nil {
+		return fmt.Errorf("read ids: %w", err)
+	}
+	b := &build{epoch: epoch, room: room, made: newBloom(room), done: make(chan struct{})}
+	f.build = b
+	o.building.Go(func() {
+		defer close(b.done)
+		err := closeAll(b.read(o, ids), ids)
+		if err != nil {
+			o.j.Logger.Warn("the remembered ids could not be read", "error", err)
+		}
+		b.whole = b.whole && err == nil
+	})
+	return nil
+}
+
+// read adds what ids has, unless the opening ends first.
+func (b *build) read(o *opening, ids *pebble.Iterator) error {
+	for ok := ids.First(); ok; ok = ids.Next() {
+		b.made.Add(ids.Key()[epochKeyLen:])
+		if b.ids++; b.ids%stopEvery > 0 {
+			continue
+		}
+		select {
+		case <-o.stop:
+			return nil
+		case <-o.failed:
+			return nil
+		default:
+		}
+	}
+	b.whole = true
+	return ids.Error()
+}

@@ -1,0 +1,106 @@
+package journal
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// TestFiltersGrowAndForgetNothing appends ids to filters that start out small: at
+// every moment, while one is being built and after a restart, what was sent before
+// is known, and what was not is new.
+func TestFiltersGrowAndForgetNothing(t *testing.T) {
+	for name, budget := range map[string]int64{"room for all": 0, "too little": 600, "none": -1} {
+		t.Run(name, func(t *testing.T) {
+			fs := vfs.NewMem()
+			reopen := func() *Journal {
+				j, err := Open("journal", Options{FS: fs, Clock: at(noon), Logger: quiet(), filters: budget, leastFilter: 16})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return j
+			}
+			j := reopen()
+			var all []Batch
+			for i := range 60 {
+				b := batch("a", noon)
+				for k := range 50 {
+					e := event(fmt.Sprintf("%d-%d", i, k))
+					e.Until = noon.Add(time.Duration(1+(i+k)%30) * 24 * time.Hour) // in several epochs
+					b.Entries = append(b.Entries, e)
+				}
+				if r := mustAppend(t, j, b); r.Duplicates != 0 {
+					t.Fatalf("batch %d: %d of its new entries are taken for duplicates", i, r.Duplicates)
+				}
+				all = append(all, b)
+				if r := mustAppend(t, j, all[i/2]); r.Duplicates != len(b.Entries) {
+					t.Fatalf("batch %d again: %d duplicates", i/2, r.Duplicates)
+				}
+				if i%20 == 19 {
+					if err := j.Close(); err != nil {
+						t.Fatal(err)
+					}
+					j = reopen()
+				}
+			}
+			for i, b := range all {
+				if r := mustAppend(t, j, b); r.Duplicates != len(b.Entries) {
+					t.Errorf("batch %d again: %d duplicates", i, r.Duplicates)
+				}
+			}
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			filters := &j.current.Load().commits.filters // its committer has ended
+			if used := filters.used(); used > max(0, filters.budget) {
+				t.Errorf("the filters take %d bytes of at most %d", used, filters.budget)
+			}
+		})
+	}
+}
+
+// TestAFilterIsBuiltFromWhatIsOnTheDisk looks at the filter after a restart: it must say of new ids that they are new, or it would be of no use, and never of a known one.
+func TestAFilterIsBuiltFromWhatIsOnTheDisk(t *testing.T) {
+	fs := vfs.NewMem()
+	j := open(t, fs, at(noon))
+	b := batch("a", noon)
+	for i := range 1000 {
+		b.Entries = append(b.Entries, event(fmt.Sprint("known ", i)))
+	}
+	mustAppend(t, j, b)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j, err := Open("journal", Options{FS: fs, Clock: at(noon), Logger: quiet(), leastFilter: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := j.current.Load()
+	if err := j.Close(); err != nil { // it waits for the build, which is too short to be stopped
+		t.Fatal(err)
+	}
+	epoch, filters := epochOf(b.Entries[0].Until), &o.commits.filters
+	if filters.build == nil {
+		t.Fatal("no filter is built")
+	}
+	filters.take(filters.build)
+	maybe := func(id string) bool {
+		return filters.maybe(epoch, appendIDKey(nil, epoch, "a", newID(Event, id)))
+	}
+	for i := range 1000 {
+		if !maybe(fmt.Sprint("known ", i)) {
+			t.Fatalf("a known id is said to be new: %d", i)
+		}
+	}
+	taken := 0
+	for i := range 1000 {
+		if maybe(fmt.Sprint("new ", i)) {
+			taken++
+		}
+	}
+	if taken > 50 {
+		t.Errorf("%d of 1000 new ids are taken for ones that may be known", taken)
+	}
+}
