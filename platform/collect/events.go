@@ -1,10 +1,8 @@
 package collect
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +12,6 @@ import (
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/failpoint"
 	"github.com/gatemeter/gatemeter/platform/journal"
-	"github.com/google/uuid"
 )
 
 const (
@@ -23,36 +20,7 @@ const (
 	maxAge = 30 * 24 * time.Hour
 	// Remember is for how long after it happened an item's id is remembered.
 	Remember = maxAge + 24*time.Hour
-	// maxID bounds a transaction id, in bytes; Moesif's have 36.
-	maxID = 256
 )
-
-// item is an event or an action that was read and is fit to be stored.
-type item struct {
-	id   string // "" when the client sent none
-	time time.Time
-	room int // bytes that it takes in memory where it is read again, about
-}
-
-// items gives those of a request, one after another.
-type items interface {
-	// next appends the next one to dst, as the journal keeps it. It is not stored
-	// for what is refused: errTooLarge, or what is malformed. err is io.EOF behind the
-	// last, or a problem of the whole request.
-	next(dst []byte, now time.Time) (data []byte, it item, refused, err error)
-	// count is how many there are; 0 says that this is known behind the last only.
-	count() int
-}
-
-// What things take in memory besides their bytes, about: an entry of the journal, an
-// event that is read, and each of its headers.
-const (
-	entryRoom  = 256
-	itemRoom   = 800
-	headerRoom = 48
-)
-
-var errTooLarge = errors.New("item is too large")
 
 func (c *Collector) event(ctx context.Context, r request) (answer, error) {
 	return c.store(ctx, r, journal.Event, &oneEvent{r: r}, true)
@@ -80,87 +48,118 @@ func (c *Collector) actions(ctx context.Context, r request) (answer, error) {
 // store puts items into the journal. One bad item does not spoil its batch; a single
 // one is answered as it deserves.
 func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, sent items, single bool) (answer, error) {
-	allowed := sent.count()
-	if allowed > 0 {
-		if err := c.allow(r.app.ID, allowed); err != nil {
+	counted := sent.count()
+	if counted > 0 {
+		if err := c.allow(r.app.ID, counted); err != nil {
 			return answer{}, err
 		}
 	}
-	now := c.Clock()
-	batch := journal.Batch{App: r.app.ID, ReceivedAt: now}
-	var no answer
 	data, err := r.room.get(int64(len(r.body)))
 	if err != nil {
 		return answer{}, err
 	}
-	var ends []int // of the entries in data
-	withoutID := false
-	total, n := 0, 0
-	for ; ; n++ {
-		more, it, refused, err := sent.next(data, now)
+	b := batch{
+		Batch:   journal.Batch{App: r.app.ID, ReceivedAt: c.Clock()},
+		request: r, kind: kind, single: single, data: data,
+	}
+	for {
+		err := b.take(c, sent)
 		if errors.Is(err, io.EOF) {
 			break
-		}
-		if err == nil {
-			err = r.room.grew(data, more)
 		}
 		if err != nil {
 			return answer{}, err
 		}
-		data = more[:len(data)]
-		switch {
-		case errors.Is(refused, errTooLarge):
-			no.add(n, reasonTooLarge, fmt.Errorf("must have at most %d bytes", maxEvent))
-			continue
-		case refused != nil && single:
-			return answer{}, malformed(refused)
-		case refused != nil:
-			c.faults.report(c.Logger, now, r.app.ID, kindName(kind), refused)
-			no.add(n, reasonMalformed, refused)
-			continue
-		case it.time.Before(now.Add(-maxAge)):
-			no.add(n, reasonTooOld, fmt.Errorf("request.time: must be at most 30 days ago (got %s)", it.time.Format(time.RFC3339)))
-			continue
-		}
-		if total += it.room; total > maxRoom {
-			return answer{}, refusal(http.StatusRequestEntityTooLarge,
-				fmt.Sprintf("the batch takes more than %d bytes in memory, up to item %d: send fewer items at once", maxRoom, n))
-		}
-		if err := r.room.take(entryRoom); err != nil {
-			return answer{}, err
-		}
-		withoutID = withoutID || it.id == ""
-		batch.Entries = append(batch.Entries, journal.Entry{Kind: kind, ID: it.id, Until: it.time.Add(Remember)})
-		data = more
-		ends = append(ends, len(data))
 	}
-	if n == 0 {
+	if b.count == 0 {
 		return answer{}, nil
 	}
-	if allowed == 0 {
-		if err := c.allow(r.app.ID, n); err != nil {
+	if counted == 0 {
+		if err := c.allow(r.app.ID, b.count); err != nil {
 			return answer{}, err
 		}
 	}
+	failpoint.Hit("collect.read")
+	if _, err := c.Journal.Append(ctx, b.whole()); err != nil {
+		return answer{}, fmt.Errorf("journal: %w", err) // which may be reading data still
+	}
+	r.room.put(b.data)
+	failpoint.Hit("collect.appended")
+	return b.no, nil
+}
+
+// batch is what a request brings, while it is read.
+type batch struct {
+	journal.Batch
+	request
+	kind   journal.Kind
+	single bool
+
+	data      []byte // of all entries
+	ends      []int  // of each of them in data
+	count     int    // of the items, those that are refused included
+	no        answer // tells which are
+	withoutID bool   // an item has none
+	total     int    // bytes that the entries take in memory where they are read again, about
+}
+
+// take takes the next item. The error is io.EOF behind the last, or a problem of the
+// whole request.
+func (b *batch) take(c *Collector, sent items) error {
+	now := b.ReceivedAt
+	more, it, refused, err := sent.next(b.data, now)
+	if err == nil {
+		err = b.room.grew(b.data, more)
+	}
+	if err != nil {
+		return err
+	}
+	b.data = more[:len(b.data)]
+	i := b.count
+	b.count++
+	switch {
+	case errors.Is(refused, errTooLarge):
+		b.no.add(i, reasonTooLarge, fmt.Errorf("must have at most %d bytes", maxEvent))
+		return nil
+	case refused != nil && b.single:
+		return malformed(refused)
+	case refused != nil:
+		c.faults.report(c.Logger, now, b.App, kindName(b.kind), refused)
+		b.no.add(i, reasonMalformed, refused)
+		return nil
+	case it.time.Before(now.Add(-maxAge)):
+		b.no.add(i, reasonTooOld, fmt.Errorf("request.time: must be at most 30 days ago (got %s)", it.time.Format(time.RFC3339)))
+		return nil
+	}
+	if b.total += it.room; b.total > maxRoom {
+		return refusal(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("the batch takes more than %d bytes in memory, up to item %d: send fewer items at once", maxRoom, i))
+	}
+	if err := b.room.take(entryRoom); err != nil {
+		return err
+	}
+	b.withoutID = b.withoutID || it.id == ""
+	b.Entries = append(b.Entries, journal.Entry{Kind: b.kind, ID: it.id, Until: it.time.Add(Remember)})
+	b.data = more
+	b.ends = append(b.ends, len(more))
+	return nil
+}
+
+// whole returns what the journal gets, when all items are taken.
+func (b *batch) whole() journal.Batch {
 	start := 0
-	for i, end := range ends {
-		batch.Entries[i].Data = data[start:end:end]
+	for i, end := range b.ends {
+		b.Entries[i].Data = b.data[start:end:end]
 		start = end
 	}
 	// Where a client sends no ids, a batch that comes again byte for byte is the
 	// same batch. Single items are never compared: two equal calls in one
 	// millisecond are two calls.
-	if withoutID && !single {
-		batch.Hash = sha256.Sum256(r.body)
+	if b.withoutID && !b.single {
+		b.Hash = sha256.Sum256(b.body)
 	}
-	batch.Rejected = no.counts
-	failpoint.Hit("collect.read")
-	if _, err := c.Journal.Append(ctx, batch); err != nil {
-		return answer{}, fmt.Errorf("journal: %w", err) // which may be reading data still
-	}
-	r.room.put(data)
-	failpoint.Hit("collect.appended")
-	return no, nil
+	b.Rejected = b.no.counts
+	return b.Batch
 }
 
 func kindName(k journal.Kind) string {
@@ -168,125 +167,4 @@ func kindName(k journal.Kind) string {
 		return "action"
 	}
 	return "event"
-}
-
-// manyEvents are those of a batch.
-type manyEvents struct {
-	r     request
-	array *wire.EventArray
-	event wire.Event
-	read  int
-}
-
-func (m *manyEvents) count() int { return 0 }
-
-func (m *manyEvents) next(dst []byte, _ time.Time) ([]byte, item, error, error) {
-	malformed, err := m.array.Next(&m.event)
-	if errors.Is(err, io.EOF) {
-		return dst, item{}, nil, err
-	}
-	if m.read++; err != nil || m.read > maxItems {
-		_, why := split(m.r.body)
-		return dst, item{}, nil, cmp.Or(why, err)
-	}
-	if malformed != nil {
-		return dst, item{}, malformed, nil
-	}
-	dst, it, refused := packEvent(dst, m.r, &m.event)
-	return dst, it, refused, nil
-}
-
-// oneEvent is the event that a whole body is.
-type oneEvent struct {
-	r    request
-	done bool
-}
-
-func (o *oneEvent) count() int { return 1 }
-
-func (o *oneEvent) next(dst []byte, _ time.Time) ([]byte, item, error, error) {
-	if o.done {
-		return dst, item{}, nil, io.EOF
-	}
-	o.done = true
-	e, err := wire.DecodeEvent(o.r.body)
-	if err != nil {
-		return dst, item{}, err, nil
-	}
-	dst, it, refused := packEvent(dst, o.r, &e)
-	return dst, it, refused, nil
-}
-
-func packEvent(dst []byte, r request, e *wire.Event) (data []byte, it item, err error) {
-	it = item{id: e.TransactionID, time: e.Request.Time}
-	if e.TransactionID, err = transactionID(it.id); err != nil {
-		return dst, item{}, err
-	}
-	if e.Request.IPAddress == "" {
-		e.Request.IPAddress = r.remote // Moesif wire, 2.2
-	}
-	headers := len(e.Request.Headers)
-	if e.Response != nil {
-		headers += len(e.Response.Headers)
-	}
-	if data, err = appendEvent(dst, e); err != nil {
-		return dst, item{}, err
-	}
-	size := len(data) - len(dst)
-	it.room = size + (size - rawBytes(e)) + itemRoom + headers*headerRoom // texts are copied
-	return data, it, nil
-}
-
-// actions are those of a request.
-type actions struct {
-	r    request
-	list [][]byte
-}
-
-func (a *actions) count() int { return len(a.list) }
-
-func (a *actions) next(dst []byte, now time.Time) ([]byte, item, error, error) {
-	if len(a.list) == 0 {
-		return dst, item{}, nil, io.EOF
-	}
-	sent := a.list[0]
-	a.list = a.list[1:]
-	data, it, refused := packAction(dst, a.r, sent, now)
-	return data, it, refused, nil
-}
-
-func packAction(dst []byte, r request, sent []byte, now time.Time) ([]byte, item, error) {
-	a, err := wire.DecodeAction(sent)
-	if err != nil {
-		return dst, item{}, err
-	}
-	it := item{id: a.TransactionID}
-	if a.TransactionID, err = transactionID(it.id); err != nil {
-		return dst, item{}, err
-	}
-	if a.Request.Time.IsZero() {
-		a.Request.Time = now.UTC().Truncate(time.Microsecond)
-	}
-	it.time = a.Request.Time
-	if a.Request.IPAddress == "" {
-		a.Request.IPAddress = r.remote
-	}
-	data, err := json.Marshal(a)
-	if err == nil && len(data) > maxEvent {
-		err = errTooLarge
-	}
-	it.room = len(data) + itemRoom
-	return append(dst, data...), it, err
-}
-
-// transactionID returns the id a client sent, or a new one (UUIDv7).
-func transactionID(sent string) (string, error) {
-	if len(sent) > maxID {
-		return "", fmt.Errorf("transaction_id: must have at most %d bytes (got %d)", maxID, len(sent))
-	}
-	if sent != "" {
-		return sent, nil
-	}
-	id, err := uuid.NewV7()
-	return id.String(), err
 }
