@@ -96,6 +96,8 @@ type Scanner struct {
 	object [MaxDepth / 64]uint64 // bit d is set when the container that holds depth d+1 is an object
 	state  state
 	traits Traits
+
+	keyStart, keyEnd int // of the key read last, unless it was a token of its own
 }
 
 // New returns a scanner over data, which it reads but never changes.
@@ -138,6 +140,26 @@ func (s *Scanner) Rest(t Token) (Token, error) {
 	_, err := s.run(nothing, s.depth-1)
 	t.End = s.pos
 	return t, err
+}
+
+// Member returns the next member of the object that is open: its key, and the
+// first token of its value. Where the object ends instead, value is that end and
+// key is none.
+func (s *Scanner) Member() (key, value Token, err error) {
+	value, err = s.run(everything&^Keys, 0)
+	if err != nil || value.Kind == EndObject {
+		return Token{}, value, err
+	}
+	return Token{Key, s.keyStart, s.keyEnd}, value, nil
+}
+
+// Leave reads on until no more than depth objects and arrays are open.
+func (s *Scanner) Leave(depth int) error {
+	if s.depth <= depth {
+		return nil
+	}
+	_, err := s.run(nothing, depth)
+	return err
 }
 
 // More reports whether a document begins at the scanner's place, past white

@@ -205,6 +205,7 @@ textDone:
 		if want&Keys != 0 {
 			goto stop
 		}
+		s.keyStart, s.keyEnd = t.Start, t.End
 		goto colon
 	}
 	next = afterValue

@@ -18,19 +18,29 @@ import (
 // Errors name the field: `request.time: not a timestamp: "x"`.
 func DecodeEvent(data []byte) (Event, error) {
 	var e Event
-	err := read(data, "event", func(r *reader, t scan.Token) error { return r.event(&e, t) })
+	data = validUTF8(data)
+	r := &reader{Scanner: scan.New(data), whole: string(data)}
+	err := r.read("event", func(r *reader, t scan.Token) error { return r.event(&e, t) })
+	if err == nil {
+		err = e.missing()
+	}
 	if err != nil {
 		return Event{}, err
 	}
+	return e, nil
+}
+
+// missing says what an event must have and has not.
+func (e *Event) missing() error {
 	switch {
 	case e.Request.Time.IsZero():
-		return Event{}, errors.New("request.time: missing")
+		return errors.New("request.time: missing")
 	case e.Request.URI == "":
-		return Event{}, errors.New("request.uri: missing")
+		return errors.New("request.uri: missing")
 	case e.Request.Verb == "":
-		return Event{}, errors.New("request.verb: missing")
+		return errors.New("request.verb: missing")
 	}
-	return e, nil
+	return nil
 }
 
 // UnmarshalJSON is DecodeEvent for encoding/json.
@@ -53,7 +63,7 @@ func (r *reader) event(e *Event, t scan.Token) error {
 		case "response":
 			e.Response = nil
 			if t.Kind == scan.BeginObject {
-				e.Response = &Response{}
+				e.Response = r.newResponse()
 			}
 			return r.response(e.Response, t)
 		case "user_id":

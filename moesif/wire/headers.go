@@ -4,45 +4,62 @@ import "github.com/gatemeter/gatemeter/moesif/scan"
 
 // headersInto reads an object whose values are strings, numbers, booleans, null
 // (no such header) or arrays of these; anything deeper is kept as its JSON. All
-// names and values share one allocation.
+// lists of an event share one piece of memory.
 func (r *reader) headersInto(dst *Headers, t scan.Token, name string) error {
 	*dst = nil
-	r.arena, r.bounds = r.arena[:0], r.bounds[:0]
-	err := r.members(t, name, func(key []byte, t scan.Token) error {
-		if t.Kind != scan.BeginArray {
-			return r.header(key, t)
+	if t.Kind != scan.BeginObject {
+		return r.nothing(t, name, "an object")
+	}
+	start := len(r.headers)
+	for {
+		k, t, err := r.Member()
+		if err != nil {
+			return err
 		}
-		return r.elements(t, name, func(t scan.Token) error { return r.header(key, t) })
-	})
-	if err != nil || len(r.bounds) == 0 {
+		switch t.Kind {
+		case scan.EndObject:
+			if end := len(r.headers); end > start {
+				*dst = r.headers[start:end:end]
+			}
+			return nil
+		case scan.BeginArray:
+			name := r.stringOf(k)
+			err = r.elements(t, "", func(t scan.Token) error { return r.header(name, t) })
+		default:
+			err = r.header(r.stringOf(k), t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// header adds one field.
+func (r *reader) header(name string, t scan.Token) error {
+	t, err := r.Rest(t)
+	if err != nil || t.Kind == scan.Null {
 		return err
 	}
-	text := string(r.arena)
-	headers := make(Headers, len(r.bounds)/2)
-	start := 0
-	for i := range headers {
-		middle, end := r.bounds[2*i], r.bounds[2*i+1]
-		headers[i] = Header{Name: text[start:middle], Value: text[middle:end]}
-		start = end
+	if cap(r.headers) == 0 {
+		r.headers = make(Headers, 0, usualHeaders)
 	}
-	*dst = headers
+	r.headers = append(r.headers, Header{Name: name, Value: r.stringOf(t)})
 	return nil
 }
 
-// header puts one field into the arena.
-func (r *reader) header(name []byte, t scan.Token) error {
-	kind := t.Kind
-	t, err := r.Rest(t)
-	if err != nil || kind == scan.Null {
-		return err
+// usualHeaders is more than most requests and answers have together.
+const usualHeaders = 24
+
+// stringOf returns the text of a string or key, and the JSON of anything else.
+func (r *reader) stringOf(t scan.Token) string {
+	raw := r.Bytes(t)
+	if t.Kind != scan.String && t.Kind != scan.Key {
+		return r.keep(t, raw)
 	}
-	r.arena = append(r.arena, name...)
-	r.bounds = append(r.bounds, len(r.arena))
-	if kind == scan.String {
-		r.arena = scan.AppendText(r.arena, r.Bytes(t))
-	} else {
-		r.arena = append(r.arena, r.Bytes(t)...)
+	text, plain := unquoted(raw)
+	if !plain {
+		r.text = scan.AppendText(r.text[:0], raw)
+		text = r.text
 	}
-	r.bounds = append(r.bounds, len(r.arena))
-	return nil
+	return r.keep(t, text)
 }

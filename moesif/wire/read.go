@@ -19,21 +19,33 @@ import (
 // numbers for ids, "" for what is absent, arrays for empty objects.
 type reader struct {
 	scan.Scanner
-	text   []byte            // scratch: the string read last
-	key    []byte            // scratch: the key read last
-	arena  []byte            // scratch: names and values of the headers read last
-	bounds []int             // scratch: where each of them ends in the arena
-	refs   []RuleRef         // scratch: what one customer was told to refer to last
-	words  map[string]string // texts that come again and again
+	text  []byte            // scratch: the string read last
+	key   []byte            // scratch: the key read last
+	refs  []RuleRef         // scratch: what one customer was told to refer to last
+	words map[string]string // texts that come again and again
+
+	whole   string          // the document; strings are parts of it. "" is: each has memory of its own
+	escaped strings.Builder // strings that do not stand in whole as they are
+	headers Headers         // those of the event read last
+	lent    *Response       // for the event read last, whose raw values are parts of the document; nil: all is its own
 }
 
 // read runs fill over the one value that data holds. Invalid UTF-8 in it
 // becomes U+FFFD first.
 func read(data []byte, what string, fill func(r *reader, t scan.Token) error) error {
-	if !utf8.Valid(data) {
-		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
+	data = validUTF8(data)
+	return (&reader{Scanner: scan.New(data)}).read(what, fill)
+}
+
+func validUTF8(data []byte) []byte {
+	if utf8.Valid(data) {
+		return data
 	}
-	r := &reader{Scanner: scan.New(data)}
+	return bytes.ToValidUTF8(data, []byte("\uFFFD"))
+}
+
+// read runs fill over the one value there is.
+func (r *reader) read(what string, fill func(r *reader, t scan.Token) error) error {
 	t, err := r.Next()
 	if err == nil {
 		err = fill(r, t)
@@ -64,18 +76,19 @@ func (r *reader) members(t scan.Token, name string, member func(key []byte, t sc
 		return r.nothing(t, name, "an object")
 	}
 	for {
-		t, err := r.Next()
+		k, t, err := r.Member()
 		if err != nil {
 			return err
 		}
 		if t.Kind == scan.EndObject {
 			return nil
 		}
-		r.key = scan.AppendText(r.key[:0], r.Bytes(t))
-		if t, err = r.Next(); err != nil {
-			return err
+		key, plain := unquoted(r.Bytes(k))
+		if !plain {
+			r.key = scan.AppendText(r.key[:0], r.Bytes(k))
+			key = r.key
 		}
-		if err = member(r.key, t); err != nil {
+		if err = member(key, t); err != nil {
 			return err
 		}
 	}
@@ -124,22 +137,58 @@ func (r *reader) skip(t scan.Token) error {
 	return err
 }
 
+// unquoted returns what stands between the quotes of a string or key, and
+// whether that is its text.
+func unquoted(raw []byte) (text []byte, plain bool) {
+	text = raw[1 : len(raw)-1]
+	return text, bytes.IndexByte(text, '\\') < 0
+}
+
 // stringInto stores the text of a scalar: null is "", numbers and booleans are
 // their literal.
 func (r *reader) stringInto(dst *string, t scan.Token, name string) error {
 	text, err := r.scalar(t, name)
 	if err == nil {
-		*dst = string(text)
+		*dst = r.keep(t, text)
 	}
 	return err
 }
+
+// keep returns the text of the string, key or literal t.
+func (r *reader) keep(t scan.Token, text []byte) string {
+	switch {
+	case len(text) == 0:
+		return ""
+	case r.whole == "":
+		return string(text)
+	case len(text) == t.End-t.Start:
+		return r.whole[t.Start:t.End]
+	case len(text) == t.End-t.Start-len(`""`): // every escape is longer than what it stands for
+		return r.whole[t.Start+1 : t.End-1]
+	}
+	if r.escaped.Cap()-r.escaped.Len() < len(text) {
+		r.escaped = strings.Builder{}
+		r.escaped.Grow(max(len(text), escapedText))
+	}
+	start := r.escaped.Len()
+	r.escaped.Write(text)
+	return r.escaped.String()[start:]
+}
+
+// escapedText is for how many bytes of strings memory is made at once.
+const escapedText = 512
 
 // scalar returns the text of a scalar, valid until the next call.
 func (r *reader) scalar(t scan.Token, name string) ([]byte, error) {
 	switch t.Kind {
 	case scan.String:
-		r.text = scan.AppendText(r.text[:0], r.Bytes(t))
-		return r.text, nil
+		raw := r.Bytes(t)
+		text, plain := unquoted(raw)
+		if !plain {
+			r.text = scan.AppendText(r.text[:0], raw)
+			text = r.text
+		}
+		return text, nil
 	case scan.Null:
 		return nil, nil
 	case scan.Number, scan.True, scan.False:
@@ -200,20 +249,24 @@ func (r *reader) boolInto(dst *bool, t scan.Token, name string) error {
 	return nil
 }
 
-// rawInto stores a copy of any value; null is nil.
+// rawInto stores any value; null is nil.
 func (r *reader) rawInto(dst *json.RawMessage, t scan.Token) error {
 	t, err := r.Rest(t)
 	if err != nil {
 		return err
 	}
 	*dst = nil
-	if t.Kind != scan.Null {
+	switch {
+	case t.Kind == scan.Null:
+	case r.lent != nil:
+		*dst = r.Bytes(t)
+	default:
 		*dst = bytes.Clone(r.Bytes(t))
 	}
 	return nil
 }
 
-// objectInto stores a copy of an object; what stands for an absent one is nil.
+// objectInto stores an object; what stands for an absent one is nil.
 func (r *reader) objectInto(dst *json.RawMessage, t scan.Token, name string) error {
 	if t.Kind == scan.BeginObject {
 		return r.rawInto(dst, t)

@@ -45,11 +45,11 @@ func parseTime(s string) (time.Time, bool) {
 	if !ok {
 		return time.Time{}, false
 	}
-	if day != time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Day() {
+	if day > 28 && day != time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Day() {
 		return time.Time{}, false
 	}
 	t := time.Date(year, month, day, hour, minute, second, micros*1000, time.UTC).Add(-offset)
-	return t, t.Year() >= 1 && t.Year() <= 9999
+	return t, 1 < year && year < 9999 || t.Year() >= 1 && t.Year() <= 9999
 }
 
 // fraction reads an optional ".123" and returns it in microseconds, with what

@@ -44,7 +44,7 @@ func (m *room) give(n int64) {
 func (m *room) release() { m.give(m.held) }
 
 // readBody returns the decoded body, which has at most limit bytes, in memory
-// that is taken from m.
+// that is taken from m: who has it puts it back.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, m *room) (body []byte, err error) {
 	list, err := packings(r.Header.Values("Content-Encoding"))
 	if err != nil {
@@ -58,9 +58,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, m *room) (bod
 		return nil, err
 	}
 	defer m.give(windows)
-	var hint int64 = 16 << 10
-	if r.ContentLength > hint && r.ContentLength <= limit {
-		hint = r.ContentLength + 1
+	hint := int64(sizes[0])
+	if n := r.ContentLength; n > hint && n <= limit {
+		hint = n + 1
 	}
 	src, err := unpack(http.MaxBytesReader(w, r.Body, limit), list, limit)
 	if err == nil {
@@ -83,10 +83,10 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, m *room) (bod
 // readBounded reads all of src, at most limit bytes, into a buffer that starts
 // with hint bytes. It takes every byte of memory from m before it has it.
 func readBounded(src io.Reader, hint, limit int64, m *room) ([]byte, error) {
-	if err := m.take(hint); err != nil {
+	buf, err := m.get(hint)
+	if err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 0, hint)
 	for {
 		n, err := src.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -103,12 +103,12 @@ func readBounded(src io.Reader, hint, limit int64, m *room) ([]byte, error) {
 			continue
 		}
 		// One byte beyond the limit is enough to see that there is one.
-		before := int64(cap(buf))
-		size := min(before*2, limit+1)
-		if err := m.take(size); err != nil {
+		larger, err := m.get(min(2*int64(cap(buf)), limit+1))
+		if err != nil {
 			return nil, err
 		}
-		buf = append(make([]byte, 0, size), buf...)
-		m.give(before)
+		larger = append(larger, buf...)
+		m.put(buf)
+		buf = larger
 	}
 }

@@ -215,6 +215,7 @@ func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, in 
 	if in.body, err = readBody(w, r, e.limit, in.room); err != nil {
 		return answer{}, err
 	}
+	defer in.room.put(in.body)
 	if in.turn, err = c.turns.take(r.Context()); err != nil {
 		return answer{}, err
 	}

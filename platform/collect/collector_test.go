@@ -46,6 +46,10 @@ func (m *memory) Append(_ context.Context, b journal.Batch) (journal.Receipt, er
 	if m.err != nil {
 		return journal.Receipt{}, m.err
 	}
+	b.Entries = slices.Clone(b.Entries)
+	for i := range b.Entries { // which are read during Append only
+		b.Entries[i].Data, b.Entries[i].ID = slices.Clone(b.Entries[i].Data), strings.Clone(b.Entries[i].ID)
+	}
 	m.batches = append(m.batches, b)
 	return journal.Receipt{Seq: uint64(len(m.batches))}, nil
 }
@@ -60,7 +64,8 @@ func (m *memory) last(t *testing.T) journal.Batch {
 
 func (m *memory) event(t *testing.T, i int) wire.Event {
 	t.Helper()
-	e, err := wire.DecodeEvent(m.last(t).Entries[i].Data)
+	var r journal.EventReader
+	e, err := r.Read(m.last(t).Entries[i].Data)
 	if err != nil {
 		t.Fatal(err)
 	}

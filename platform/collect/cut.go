@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
+	"github.com/gatemeter/gatemeter/platform/journal"
 )
 
 const (
@@ -15,17 +16,26 @@ const (
 	maxCutBody = 450 << 10
 )
 
-// encodeEvent returns the event in wire form. The bodies of one that is too
-// large are cut and kept as base64, since the beginning of a document is none
+// appendEvent appends the event as the journal keeps it. The bodies of one that
+// is too large are cut and kept as base64, since the beginning of a document is none
 // (Moesif wire, 1.3); one that is still too large is errTooLarge.
-func encodeEvent(e *wire.Event, hint int) ([]byte, error) {
-	data := wire.AppendEvent(make([]byte, 0, hint+128), e)
+func appendEvent(dst []byte, e *wire.Event) ([]byte, error) {
+	if err := joinHeaders(e); err != nil {
+		return dst, err
+	}
+	packed := journal.AppendEvent(dst, e)
+	raw := rawBytes(e)
+	// In JSON a byte of a text has at most six, and what stands around it a few.
+	if texts := len(packed) - len(dst) - raw; 6*texts+raw+1024 <= maxEvent {
+		return packed, nil
+	}
+	data := wire.AppendEvent(nil, e)
+	if len(data) <= maxEvent {
+		return packed, nil
+	}
 	// First so that each body has 450 KB; if both are long that is still too
 	// much in base64, so then its text has 450 KB.
 	for _, limit := range []int{maxCutBody, base64.StdEncoding.DecodedLen(maxCutBody)} {
-		if len(data) <= maxEvent {
-			return data, nil
-		}
 		var cut []string
 		if cutBody(&e.Request.Body, &e.Request.TransferEncoding, limit) {
 			cut = append(cut, "request.body")
@@ -37,14 +47,22 @@ func encodeEvent(e *wire.Event, hint int) ([]byte, error) {
 			continue
 		}
 		if err := noteCut(e, cut); err != nil {
-			return nil, err
+			return dst, err
 		}
-		data = wire.AppendEvent(data[:0], e)
+		if data = wire.AppendEvent(data[:0], e); len(data) <= maxEvent {
+			return journal.AppendEvent(packed[:len(dst)], e), nil
+		}
 	}
-	if len(data) > maxEvent {
-		return nil, errTooLarge
+	return dst, errTooLarge
+}
+
+// rawBytes is how many bytes of an event are JSON as it was sent.
+func rawBytes(e *wire.Event) int {
+	n := len(e.Request.Body) + len(e.Metadata)
+	if e.Response != nil {
+		n += len(e.Response.Body)
 	}
-	return data, nil
+	return n
 }
 
 // cutBody shortens a body to its first limit bytes, if it is longer.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
@@ -95,7 +96,7 @@ func (u *unpacked) Close() {
 func (u *unpacked) layer(packing string) (io.Reader, error) {
 	switch packing {
 	case "gzip":
-		return gzip.NewReader(u.Reader)
+		return u.gunzip()
 	case "br":
 		return brotli.NewReader(u.Reader), nil
 	case "zstd":
@@ -116,6 +117,30 @@ func (u *unpacked) layer(packing string) (io.Reader, error) {
 	}
 	return flate.NewReader(b), nil
 }
+
+// gunzips hold readers that nobody uses, until the next collection of garbage.
+var gunzips sync.Pool
+
+func (u *unpacked) gunzip() (io.Reader, error) {
+	z, ok := gunzips.Get().(*gzip.Reader)
+	if !ok {
+		z = new(gzip.Reader)
+	}
+	if err := z.Reset(u.Reader); err != nil {
+		return nil, err
+	}
+	u.closers = append(u.closers, func() {
+		if err := z.Reset(nothing{}); errors.Is(err, io.EOF) { // lets go of the body
+			gunzips.Put(z)
+		}
+	})
+	return z, nil
+}
+
+// nothing is an empty input.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
 
 // bounded gives errTooMuch instead of more bytes than left.
 type bounded struct {

@@ -3,16 +3,15 @@ package collect
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/failpoint"
 	"github.com/gatemeter/gatemeter/platform/journal"
-	"github.com/google/uuid"
 )
 
 const (
@@ -21,114 +20,148 @@ const (
 	maxAge = 30 * 24 * time.Hour
 	// Remember is for how long after it happened an item's id is remembered.
 	Remember = maxAge + 24*time.Hour
-	// maxID bounds a transaction id, in bytes; Moesif's have 36.
-	maxID = 256
 )
-
-// item is an event or an action that was read and is fit to be stored.
-type item struct {
-	id   string // "" when the client sent none
-	time time.Time
-	data []byte // wire JSON
-	room int    // bytes that it takes in memory where it is read again, about
-}
-
-// readItem makes an item of what a client sent; the errors errTooLarge apart,
-// its errors say what is malformed.
-type readItem func(r request, sent []byte, now time.Time) (item, error)
-
-// What things take in memory besides their bytes, about: an entry of the journal, an
-// event that is read, and each of its headers.
-const (
-	entryRoom  = 256
-	itemRoom   = 800
-	headerRoom = 48
-)
-
-var errTooLarge = errors.New("item is too large")
 
 func (c *Collector) event(ctx context.Context, r request) (answer, error) {
-	return c.store(ctx, r, journal.Event, nil, readEvent)
+	return c.store(ctx, r, journal.Event, &oneEvent{r: r}, true)
 }
 
 func (c *Collector) events(ctx context.Context, r request) (answer, error) {
-	items, err := split(r.body)
-	if err != nil {
+	if err := r.room.take(int64(len(r.body))); err != nil { // the copy that the events' texts are parts of
 		return answer{}, err
 	}
-	return c.store(ctx, r, journal.Event, items, readEvent)
+	return c.store(ctx, r, journal.Event, &manyEvents{r: r, array: wire.NewEventArray(r.body)}, false)
 }
 
 func (c *Collector) action(ctx context.Context, r request) (answer, error) {
-	return c.store(ctx, r, journal.Action, nil, readAction)
+	return c.store(ctx, r, journal.Action, &actions{r: r, list: [][]byte{r.body}}, true)
 }
 
 func (c *Collector) actions(ctx context.Context, r request) (answer, error) {
-	items, err := split(r.body)
+	list, err := split(r.body)
 	if err != nil {
 		return answer{}, err
 	}
-	return c.store(ctx, r, journal.Action, items, readAction)
+	return c.store(ctx, r, journal.Action, &actions{r: r, list: list}, false)
 }
 
-// store puts items into the journal; a nil list stands for the one item that the
-// whole body is. One bad item does not spoil its batch.
-func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, items [][]byte, read readItem) (answer, error) {
-	single := items == nil
-	if single {
-		items = [][]byte{r.body}
-	}
-	if len(items) == 0 {
-		return answer{}, nil
-	}
-	if err := c.allow(r.app.ID, len(items)); err != nil {
-		return answer{}, err
-	}
-	now := c.Clock()
-	batch := journal.Batch{App: r.app.ID, ReceivedAt: now, Entries: make([]journal.Entry, 0, len(items))}
-	var no answer
-	withoutID := false
-	total := 0
-	for i, sent := range items {
-		it, err := read(r, sent, now)
-		switch {
-		case errors.Is(err, errTooLarge):
-			no.add(i, reasonTooLarge, fmt.Errorf("must have at most %d bytes", maxEvent))
-			continue
-		case err != nil && single:
-			return answer{}, malformed(err)
-		case err != nil:
-			c.faults.report(c.Logger, now, r.app.ID, kindName(kind), err)
-			no.add(i, reasonMalformed, err)
-			continue
-		case it.time.Before(now.Add(-maxAge)):
-			no.add(i, reasonTooOld, fmt.Errorf("request.time: must be at most 30 days ago (got %s)", it.time.Format(time.RFC3339)))
-			continue
-		}
-		if total += it.room; total > maxRoom {
-			return answer{}, refusal(http.StatusRequestEntityTooLarge,
-				fmt.Sprintf("the batch takes more than %d bytes in memory, up to item %d of %d: send fewer items at once", maxRoom, i, len(items)))
-		}
-		if err := r.room.take(int64(cap(it.data) + entryRoom)); err != nil {
+// store puts items into the journal. One bad item does not spoil its batch; a single
+// one is answered as it deserves.
+func (c *Collector) store(ctx context.Context, r request, kind journal.Kind, sent items, single bool) (answer, error) {
+	counted := sent.count()
+	if counted > 0 {
+		if err := c.allow(r.app.ID, counted); err != nil {
 			return answer{}, err
 		}
-		withoutID = withoutID || it.id == ""
-		batch.Entries = append(batch.Entries, journal.Entry{Kind: kind, ID: it.id, Until: it.time.Add(Remember), Data: it.data})
+	}
+	data, err := r.room.get(int64(len(r.body)))
+	if err != nil {
+		return answer{}, err
+	}
+	b := batch{
+		Batch:   journal.Batch{App: r.app.ID, ReceivedAt: c.Clock()},
+		request: r, kind: kind, single: single, data: data,
+	}
+	for {
+		err := b.take(c, sent)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return answer{}, err
+		}
+	}
+	if b.count == 0 {
+		return answer{}, nil
+	}
+	if counted == 0 {
+		if err := c.allow(r.app.ID, b.count); err != nil {
+			return answer{}, err
+		}
+	}
+	whole := b.whole()
+	r.turn.end() // what is left is to wait for the disk
+	failpoint.Hit("collect.read")
+	if _, err := c.Journal.Append(ctx, whole); err != nil {
+		return answer{}, fmt.Errorf("journal: %w", err) // which may be reading data still
+	}
+	r.room.put(b.data)
+	failpoint.Hit("collect.appended")
+	return b.no, nil
+}
+
+// batch is what a request brings, while it is read.
+type batch struct {
+	journal.Batch
+	request
+	kind   journal.Kind
+	single bool
+
+	data      []byte // of all entries
+	ends      []int  // of each of them in data
+	count     int    // of the items, those that are refused included
+	no        answer // tells which are
+	withoutID bool   // an item has none
+	total     int    // bytes that the entries take in memory where they are read again, about
+}
+
+// take takes the next item. The error is io.EOF behind the last, or a problem of the
+// whole request.
+func (b *batch) take(c *Collector, sent items) error {
+	now := b.ReceivedAt
+	more, it, refused, err := sent.next(b.data, now)
+	if err == nil {
+		err = b.room.grew(b.data, more)
+	}
+	if err != nil {
+		return err
+	}
+	b.data = more[:len(b.data)]
+	i := b.count
+	b.count++
+	switch {
+	case errors.Is(refused, errTooLarge):
+		b.no.add(i, reasonTooLarge, fmt.Errorf("must have at most %d bytes", maxEvent))
+		return nil
+	case refused != nil && b.single:
+		return malformed(refused)
+	case refused != nil:
+		c.faults.report(c.Logger, now, b.App, kindName(b.kind), refused)
+		b.no.add(i, reasonMalformed, refused)
+		return nil
+	case it.time.Before(now.Add(-maxAge)):
+		b.no.add(i, reasonTooOld, fmt.Errorf("request.time: must be at most 30 days ago (got %s)", it.time.Format(time.RFC3339)))
+		return nil
+	}
+	if b.total += it.room; b.total > maxRoom {
+		return refusal(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("the batch takes more than %d bytes in memory, up to item %d: send fewer items at once", maxRoom, i))
+	}
+	if err := b.room.take(entryRoom); err != nil {
+		return err
+	}
+	b.withoutID = b.withoutID || it.id == ""
+	b.Entries = append(b.Entries, journal.Entry{Kind: b.kind, ID: it.id, Until: it.time.Add(Remember)})
+	b.data = more
+	b.ends = append(b.ends, len(more))
+	return nil
+}
+
+// whole returns what the journal gets, when all items are taken.
+func (b *batch) whole() journal.Batch {
+	start := 0
+	for i, end := range b.ends {
+		b.Entries[i].Data = b.data[start:end:end]
+		start = end
 	}
 	// Where a client sends no ids, a batch that comes again byte for byte is the
 	// same batch. Single items are never compared: two equal calls in one
 	// millisecond are two calls.
-	if withoutID && !single {
-		batch.Hash = sha256.Sum256(r.body)
+	if b.withoutID && !b.single {
+		b.Hash = sha256.Sum256(b.body)
 	}
-	batch.Rejected = no.counts
-	r.turn.end() // what is left is to wait for the disk
-	failpoint.Hit("collect.read")
-	if _, err := c.Journal.Append(ctx, batch); err != nil {
-		return answer{}, fmt.Errorf("journal: %w", err)
-	}
-	failpoint.Hit("collect.appended")
-	return no, nil
+	b.Rejected = b.no.counts
+	return b.Batch
 }
 
 func kindName(k journal.Kind) string {
@@ -136,60 +169,4 @@ func kindName(k journal.Kind) string {
 		return "action"
 	}
 	return "event"
-}
-
-func readEvent(r request, sent []byte, _ time.Time) (item, error) {
-	e, err := wire.DecodeEvent(sent)
-	if err != nil {
-		return item{}, err
-	}
-	it := item{id: e.TransactionID, time: e.Request.Time}
-	if e.TransactionID, err = transactionID(it.id); err != nil {
-		return item{}, err
-	}
-	if e.Request.IPAddress == "" {
-		e.Request.IPAddress = r.remote // Moesif wire, 2.2
-	}
-	it.data, err = encodeEvent(&e, len(sent))
-	headers := len(e.Request.Headers)
-	if e.Response != nil {
-		headers += len(e.Response.Headers)
-	}
-	it.room = len(it.data) + itemRoom + headers*headerRoom
-	return it, err
-}
-
-func readAction(r request, sent []byte, now time.Time) (item, error) {
-	a, err := wire.DecodeAction(sent)
-	if err != nil {
-		return item{}, err
-	}
-	it := item{id: a.TransactionID}
-	if a.TransactionID, err = transactionID(it.id); err != nil {
-		return item{}, err
-	}
-	if a.Request.Time.IsZero() {
-		a.Request.Time = now.UTC().Truncate(time.Microsecond)
-	}
-	it.time = a.Request.Time
-	if a.Request.IPAddress == "" {
-		a.Request.IPAddress = r.remote
-	}
-	if it.data, err = json.Marshal(a); err == nil && len(it.data) > maxEvent {
-		err = errTooLarge
-	}
-	it.room = len(it.data) + itemRoom
-	return it, err
-}
-
-// transactionID returns the id a client sent, or a new one (UUIDv7).
-func transactionID(sent string) (string, error) {
-	if len(sent) > maxID {
-		return "", fmt.Errorf("transaction_id: must have at most %d bytes (got %d)", maxID, len(sent))
-	}
-	if sent != "" {
-		return sent, nil
-	}
-	id, err := uuid.NewV7()
-	return id.String(), err
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/collect/otlp"
 	"github.com/gatemeter/gatemeter/platform/journal"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -55,10 +56,14 @@ func (c *Collector) traces(ctx context.Context, r request) (answer, error) {
 			no.add(i, reasonTooOld, nil)
 			return nil
 		}
-		data, err := encodeEvent(&e, 512)
-		if err != nil {
+		data, err := packSpan(e)
+		switch {
+		case errors.Is(err, errTooLarge):
 			no.add(i, reasonTooLarge, err)
-			return nil //nolint:nilerr // the item is refused
+			return nil
+		case err != nil:
+			no.add(i, reasonMalformed, err)
+			return nil
 		}
 		if total += len(data) + itemRoom; total > maxRoom {
 			return refusal(http.StatusRequestEntityTooLarge, "the export takes too much memory: send fewer spans at once")
@@ -86,6 +91,17 @@ func (c *Collector) traces(ctx context.Context, r request) (answer, error) {
 		return answer{}, fmt.Errorf("journal: %w", err)
 	}
 	return no, nil
+}
+
+// packSpan returns the event as it would be if it had come in JSON: its texts are
+// of any bytes otherwise.
+func packSpan(e wire.Event) ([]byte, error) {
+	data := wire.AppendEvent(make([]byte, 0, 1024), &e)
+	sent, err := wire.DecodeEvent(data)
+	if err != nil {
+		return nil, err
+	}
+	return appendEvent(data[:0], &sent)
 }
 
 // isProtobuf reports what an export is written in; a content type that is neither

@@ -16,7 +16,7 @@ type Entry struct {
 	Kind  Kind
 	ID    string    // "" is never a duplicate
 	Until time.Time // remember ID until then; zero: until the batch's ReceivedAt
-	Data  []byte    // the item in wire JSON; read during Append only
+	Data  []byte    // an event as AppendEvent writes it or in wire JSON, an action in wire JSON; read during Append only
 }
 
 // Batch is what one request brought. All of it is committed together, or none.

@@ -1,9 +1,12 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -47,18 +50,34 @@ func packedFrom(entries []Entry) (size int) {
 	return size
 }
 
+// scratch is memory for the entries of one block, unpacked and packed.
+type scratch struct{ raw, packed []byte }
+
+// scratches hold those that nobody uses, until the next collection of garbage.
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// maxScratch is what is kept to be used again, in bytes of entries: blocks are rarely
+// larger.
+const maxScratch = 1 << 20
+
 // encodeEntries packs the entries for which keep is true; all of them when keep is nil.
 func encodeEntries(entries []Entry, keep []bool) []byte {
-	raw := make([]byte, 0, packedFrom(entries))
+	s, _ := scratches.Get().(*scratch)
+	s.raw = slices.Grow(s.raw[:0], packedFrom(entries))
 	for i := range entries {
 		if keep != nil && !keep[i] {
 			continue
 		}
-		raw = append(raw, byte(entries[i].Kind))
-		raw = binary.AppendUvarint(raw, uint64(len(entries[i].Data)))
-		raw = append(raw, entries[i].Data...)
+		s.raw = append(s.raw, byte(entries[i].Kind))
+		s.raw = binary.AppendUvarint(s.raw, uint64(len(entries[i].Data)))
+		s.raw = append(s.raw, entries[i].Data...)
 	}
-	return s2.Encode(nil, raw)
+	s.packed = slices.Grow(s.packed[:0], max(0, s2.MaxEncodedLen(len(s.raw))))
+	packed := bytes.Clone(s2.Encode(s.packed[:cap(s.packed)], s.raw))
+	if cap(s.raw) <= maxScratch {
+		scratches.Put(s)
+	}
+	return packed
 }
 
 // decodeEntries unpacks n entries, which share one piece of memory.

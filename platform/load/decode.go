@@ -15,10 +15,11 @@ const unreadable = "unreadable"
 // decode turns blocks of the journal into blocks of the store.
 func (l *Loader) decode(blocks []journal.Block) []events.Block {
 	read := make([]events.Block, len(blocks))
+	var r journal.EventReader
 	for i, b := range blocks {
 		read[i] = events.Block{Seq: b.Seq, App: b.App, ReceivedAt: b.ReceivedAt, Events: make([]wire.Event, 0, len(b.Entries))}
 		for k := range b.Entries {
-			if err := add(&read[i], &b.Entries[k]); err != nil {
+			if err := add(&read[i], &b.Entries[k], &r); err != nil {
 				if read[i].Dropped == nil {
 					read[i].Dropped = map[string]int{}
 					l.log.Error("an accepted item cannot be read and is dropped", "app", b.App, "block", b.Seq, "error", err)
@@ -30,7 +31,7 @@ func (l *Loader) decode(blocks []journal.Block) []events.Block {
 	return read
 }
 
-func add(b *events.Block, e *journal.Entry) error {
+func add(b *events.Block, e *journal.Entry, r *journal.EventReader) error {
 	if e.Kind == journal.Action {
 		a, err := wire.DecodeAction(e.Data)
 		if err == nil {
@@ -38,7 +39,7 @@ func add(b *events.Block, e *journal.Entry) error {
 		}
 		return err
 	}
-	event, err := wire.DecodeEvent(e.Data)
+	event, err := r.Read(e.Data)
 	if err == nil {
 		b.Events = append(b.Events, event)
 	}

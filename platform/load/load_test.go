@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -257,6 +258,44 @@ func TestBooksBalanceWithActionsRejectsAndWhatCannotBeRead(t *testing.T) {
 	want := Balance{App: "a", Received: 7, Stored: 2, Duplicate: 1, Rejected: map[string]int64{"too_old": 3}, Dropped: map[string]int64{unreadable: 1}}
 	if got := mustBooks(t, l)["a"]; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("after the load: %+v, want %+v", got, want)
+	}
+}
+
+// A version before wrote events in JSON; what it had not loaded is loaded by this one.
+func TestEventsOfBothFormsAreLoaded(t *testing.T) {
+	j, s := openJournal(t, vfs.NewMem()), openStore(t, t.TempDir())
+	l := newLoader(t, j, s, &sink{})
+	whole := wire.Event{
+		UserID: "ada", CompanyID: "acme", SubscriptionID: "sub", SessionToken: "s", Direction: "Incoming", Weight: 3, BlockedBy: "r", Metadata: []byte(`{"a":1}`),
+		Request: wire.Request{Time: noon, URI: "https://h/a?b=c", Verb: "POST", Headers: wire.Headers{{Name: "A", Value: "b"}, {Name: "C", Value: ""}}, APIVersion: "1", IPAddress: "::1",
+			Body: []byte(`{"b":2}`), TransferEncoding: "json", ContentLength: 7},
+		Response: &wire.Response{Time: noon.Add(time.Second), Status: 201, Headers: wire.Headers{{Name: "D", Value: "e"}}, IPAddress: "::2", Body: []byte(`"aGk="`), TransferEncoding: "base64", ContentLength: 2},
+	}
+	var entries []journal.Entry
+	for _, id := range []string{"json", "packed"} {
+		whole.TransactionID = id
+		data := wire.AppendEvent(nil, &whole)
+		if id == "packed" {
+			data = journal.AppendEvent(nil, &whole)
+		}
+		entries = append(entries, journal.Entry{ID: id, Until: noon.Add(time.Hour), Data: data})
+	}
+	broken := journal.Entry{Data: entries[1].Data[:40]}
+	mustAppend(t, j, journal.Batch{App: "a", ReceivedAt: noon, Entries: append(entries, broken)})
+	drain(t, l)
+	if got := mustBooks(t, l)["a"]; got.Stored != 2 || got.Dropped[unreadable] != 1 {
+		t.Errorf("books %+v", got)
+	}
+	list, _, err := s.List(t.Context(), events.Filter{App: "a"}, events.Page{Limit: 10})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, listed := range list {
+		got, err := s.Get(t.Context(), "a", listed.TransactionID)
+		whole.TransactionID = listed.TransactionID
+		if err != nil || !reflect.DeepEqual(got, whole) {
+			t.Errorf("%v, got\n%+v %+v\nwant %+v %+v", err, got, got.Response, whole, whole.Response)
+		}
 	}
 }
 
