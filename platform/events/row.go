@@ -2,6 +2,7 @@ package events
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -44,15 +45,40 @@ func placeInTime(t, received time.Time) when {
 // in microseconds.
 func At(sent, received time.Time) time.Time { return placeInTime(sent, received).time }
 
-// appendEventRow appends the values of a row of the table events, in the order
-// of its columns.
-func appendEventRow(dst []driver.Value, app string, seq uint64, received time.Time, e *wire.Event) []driver.Value {
+// eventRow is a row of the table events. Its strings are UTF-8; "" is null where
+// the column can be.
+type eventRow struct {
+	app, id                              string
+	time, received                       int64 // in µs
+	ahead, late                          bool
+	duration                             int64 // in µs; -1: null
+	userID, companyID, subscriptionID    string
+	session                              string
+	verb, scheme, host, path, query, uri string
+	route                                string
+	guessed, answered                    bool
+	status                               int16
+	ip, responseIP                       string
+	userAgent, apiVersion, direction     string
+	requestBytes, responseBytes          int64 // -1: null
+	weight                               int32
+	blockedBy, refused, identity         string
+	requestHeaders, responseHeaders      []byte // the second is nil without an answer
+	metadata                             []byte
+	seq                                  int64
+}
+
+// read makes the row of an event, of which it shares the strings. It fails when
+// the time is beyond what a column holds: some 290,000 years from now.
+func (r *eventRow) read(app string, seq uint64, received time.Time, e *wire.Event) error {
 	w := placeInTime(e.Request.Time, received)
+	if !time.UnixMicro(w.time.UnixMicro()).Equal(w.time) {
+		return fmt.Errorf("event %q: a time of the year %d cannot be stored", e.TransactionID, w.time.Year())
+	}
 	target := splitURI(e.Request.URI)
 	about, ours := e.Gatemeter()
-	route := about.Route
 	if !ours {
-		route = FoldPath(target.path)
+		about.Route = FoldPath(target.path)
 		about.Identity = none
 		if e.UserID != "" || e.CompanyID != "" {
 			about.Identity = claimed
@@ -61,60 +87,64 @@ func appendEventRow(dst []driver.Value, app string, seq uint64, received time.Ti
 	if about.Identity == "" {
 		about.Identity = none
 	}
-	var duration, requestBytes, responseBytes, responseHeaders driver.Value
-	var answer wire.Response
-	if e.Request.ContentLength >= 0 {
-		requestBytes = e.Request.ContentLength
+	*r = eventRow{
+		app: app, id: text(e.TransactionID),
+		time: w.time.UnixMicro(), received: w.received.UnixMicro(), ahead: w.ahead, late: w.late,
+		duration: -1,
+		userID:   text(e.UserID), companyID: text(e.CompanyID), subscriptionID: text(e.SubscriptionID), session: text(e.SessionToken),
+		verb: text(e.Request.Verb), scheme: text(target.scheme), host: text(target.host), path: text(target.path),
+		query: text(target.query), uri: text(target.rest),
+		route: text(about.Route), guessed: !ours,
+		ip: text(e.Request.IPAddress), userAgent: text(userAgent(e.Request.Headers)),
+		apiVersion: text(e.Request.APIVersion), direction: text(e.Direction),
+		requestBytes: e.Request.ContentLength, responseBytes: -1,
+		weight:    int32(max(1, e.Weight)), // #nosec G115 -- decoded as 31 bits
+		blockedBy: text(e.BlockedBy), refused: text(about.Refused), identity: text(about.Identity),
+		requestHeaders: appendHeaders(r.requestHeaders[:0], e.Request.Headers), responseHeaders: r.responseHeaders[:0],
+		metadata: e.Metadata,
+		seq:      int64(seq), // #nosec G115 -- counts blocks
 	}
-	if e.Response != nil {
-		answer = *e.Response
-		if !answer.Time.IsZero() {
-			d := answer.Time.Truncate(time.Microsecond).Sub(e.Request.Time.Truncate(time.Microsecond))
-			duration = max(0, d.Microseconds())
+	if a := e.Response; a != nil {
+		if !a.Time.IsZero() {
+			d := a.Time.Truncate(time.Microsecond).Sub(e.Request.Time.Truncate(time.Microsecond))
+			r.duration = max(0, d.Microseconds())
 		}
-		if answer.ContentLength >= 0 {
-			responseBytes = answer.ContentLength
-		}
-		responseHeaders = string(appendHeaders(nil, answer.Headers))
+		r.answered = true
+		r.status = int16(a.Status) // #nosec G115 -- at most 999
+		r.responseIP = text(a.IPAddress)
+		r.responseBytes = a.ContentLength
+		r.responseHeaders = appendHeaders(r.responseHeaders, a.Headers)
+	}
+	return nil
+}
+
+// append appends the row's values in the order of the columns.
+func (r *eventRow) append(dst []driver.Value) []driver.Value {
+	var responseHeaders driver.Value
+	if r.answered {
+		responseHeaders = string(r.responseHeaders)
 	}
 	return append(dst,
-		app,
-		text(e.TransactionID),
-		w.time,
-		w.received,
-		w.ahead,
-		w.late,
-		duration,
-		optional(e.UserID),
-		optional(e.CompanyID),
-		optional(e.SubscriptionID),
-		optional(e.SessionToken),
-		text(e.Request.Verb),
-		optional(target.scheme),
-		optional(target.host),
-		text(target.path),
-		optional(target.query),
-		optional(target.rest),
-		optional(route),
-		!ours,
-		int16(answer.Status), // #nosec G115 -- at most 999
-		e.Response != nil,
-		optional(e.Request.IPAddress),
-		optional(answer.IPAddress),
-		optional(userAgent(e.Request.Headers)),
-		optional(e.Request.APIVersion),
-		optional(e.Direction),
-		requestBytes,
-		responseBytes,
-		int32(max(1, e.Weight)), // #nosec G115 -- decoded as 31 bits
-		optional(e.BlockedBy),
-		optional(about.Refused),
-		text(about.Identity),
-		string(appendHeaders(nil, e.Request.Headers)),
-		responseHeaders,
-		optional(string(e.Metadata)),
-		int64(seq), // #nosec G115 -- counts blocks
-	)
+		r.app, r.id, time.UnixMicro(r.time).UTC(), time.UnixMicro(r.received).UTC(), r.ahead, r.late, known(r.duration),
+		null(r.userID), null(r.companyID), null(r.subscriptionID), null(r.session),
+		r.verb, null(r.scheme), null(r.host), r.path, null(r.query), null(r.uri), null(r.route), r.guessed,
+		r.status, r.answered, null(r.ip), null(r.responseIP), null(r.userAgent), null(r.apiVersion), null(r.direction),
+		known(r.requestBytes), known(r.responseBytes), r.weight, null(r.blockedBy), null(r.refused), r.identity,
+		string(r.requestHeaders), responseHeaders, optional(string(r.metadata)), r.seq)
+}
+
+func null(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func known(n int64) driver.Value {
+	if n < 0 {
+		return nil
+	}
+	return n
 }
 
 // appendBodyRow appends the values of a row of the table bodies; ok is false

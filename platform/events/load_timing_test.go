@@ -1,0 +1,108 @@
+package events
+
+import (
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatemeter/gatemeter/bench/traffic"
+	"github.com/gatemeter/gatemeter/moesif/wire"
+)
+
+// processor measures what the process uses of the processors, in all threads.
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// perEvent runs f, and reports what it takes of the processors.
+func perEvent(b *testing.B, events int, f func() error) {
+	before := processor(b)
+	for range b.N {
+		if err := f(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((processor(b)-before).Microseconds())/float64(b.N*events), "cpu-µs/event")
+}
+
+func trafficEvents(n int) []wire.Event {
+	calls := traffic.New(1)
+	rng := rand.New(rand.NewPCG(1, 2))
+	events := make([]wire.Event, n)
+	for i := range events {
+		events[i] = calls.Event(noon.Add(-time.Duration(rng.IntN(4000)) * time.Millisecond))
+	}
+	return events
+}
+
+// BenchmarkRollUp compares adding up what is loaded with reading it from the table.
+func BenchmarkRollUp(b *testing.B) {
+	s := open(b)
+	const rows = 50_000
+	events := trafficEvents(rows)
+	loadNext(b, s, benchmarkApp, noon, events...)
+	undone := errors.New("undone")
+	once := func(f func(tx *sql.Tx) error) func() error {
+		return func() error {
+			err := s.transact(b.Context(), func(tx *sql.Tx) error { return errors.Join(undone, f(tx)) })
+			if err == undone || err.Error() == undone.Error() { //nolint:errorlint // nothing else went wrong
+				return nil
+			}
+			return err
+		}
+	}
+	b.Run("table", func(b *testing.B) {
+		perEvent(b, rows, once(func(tx *sql.Tx) error { return rollTable(b.Context(), tx, -1) }))
+	})
+	b.Run("sums", func(b *testing.B) {
+		perEvent(b, rows, once(func(*sql.Tx) error {
+			sums := newSums(-1)
+			var row eventRow
+			for i := range events {
+				if err := row.read(benchmarkApp, 1, noon, &events[i]); err != nil {
+					return err
+				}
+				sums.add(&row)
+			}
+			return s.raw(sums.write)
+		}))
+	})
+}
+
+// BenchmarkRow makes rows of events.
+func BenchmarkRow(b *testing.B) {
+	events := trafficEvents(5000)
+	var row eventRow
+	perEvent(b, len(events), func() error {
+		for i := range events {
+			if err := row.read(benchmarkApp, 1, noon, &events[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// BenchmarkLoad loads blocks of 200 in loads of 10,000 events, bodies included.
+func BenchmarkLoad(b *testing.B) {
+	s := open(b)
+	const rows = 10_000
+	events := trafficEvents(rows)
+	seq := uint64(0)
+	b.ResetTimer()
+	perEvent(b, rows, func() error {
+		var blocks []Block
+		for i := 0; i < rows; i += 200 {
+			seq++
+			blocks = append(blocks, Block{Seq: seq, App: benchmarkApp, ReceivedAt: noon, Events: events[i : i+200]})
+		}
+		return s.Load(b.Context(), blocks)
+	})
+}
