@@ -56,7 +56,7 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 		return nil
 	}
 	err = s.transact(ctx, func(tx *sql.Tx) error {
-		if err := s.raw(func(c driver.Conn) error { return appendBlocks(c, blocks, s.tail.sums) }); err != nil {
+		if err := s.raw(func(c driver.Conn) error { return appendBlocks(c, blocks, &s.facts, s.tail.sums) }); err != nil {
 			return err
 		}
 		failpoint.Hit("events.appended")
@@ -83,12 +83,12 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 
 // appendBlocks fills the tables, each through an appender of its own, and adds
 // the events to sums unless these are nil.
-func appendBlocks(c driver.Conn, blocks []Block, sums *sums) error {
+func appendBlocks(c driver.Conn, blocks []Block, known *facts, sums *sums) error {
 	var row []driver.Value
 	var event eventRow
 	err := appendTable(c, "events", func(a *duckdb.Appender) error {
 		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
-			if err := event.read(b.App, b.Seq, b.ReceivedAt, e); err != nil {
+			if err := event.read(known, b.App, b.Seq, b.ReceivedAt, e); err != nil {
 				return err
 			}
 			if sums != nil {

@@ -65,8 +65,9 @@ func BenchmarkRollUp(b *testing.B) {
 		perEvent(b, rows, once(func(*sql.Tx) error {
 			sums := newSums(-1)
 			var row eventRow
+			var known facts
 			for i := range events {
-				if err := row.read(benchmarkApp, 1, noon, &events[i]); err != nil {
+				if err := row.read(&known, benchmarkApp, 1, noon, &events[i]); err != nil {
 					return err
 				}
 				sums.add(&row)
@@ -80,9 +81,10 @@ func BenchmarkRollUp(b *testing.B) {
 func BenchmarkRow(b *testing.B) {
 	events := trafficEvents(5000)
 	var row eventRow
+	var known facts
 	perEvent(b, len(events), func() error {
 		for i := range events {
-			if err := row.read(benchmarkApp, 1, noon, &events[i]); err != nil {
+			if err := row.read(&known, benchmarkApp, 1, noon, &events[i]); err != nil {
 				return err
 			}
 		}

@@ -70,13 +70,13 @@ type eventRow struct {
 
 // read makes the row of an event, of which it shares the strings. It fails when
 // the time is beyond what a column holds: some 290,000 years from now.
-func (r *eventRow) read(app string, seq uint64, received time.Time, e *wire.Event) error {
+func (r *eventRow) read(known *facts, app string, seq uint64, received time.Time, e *wire.Event) error {
 	w := placeInTime(e.Request.Time, received)
 	if !time.UnixMicro(w.time.UnixMicro()).Equal(w.time) {
 		return fmt.Errorf("event %q: a time of the year %d cannot be stored", e.TransactionID, w.time.Year())
 	}
 	target := splitURI(e.Request.URI)
-	about, ours := e.Gatemeter()
+	about, ours := known.of(e)
 	if !ours {
 		about.Route = FoldPath(target.path)
 		about.Identity = none
@@ -238,10 +238,28 @@ func splitURI(s string) uri {
 	if u.path == "" {
 		u.path = "/"
 	}
-	if u.join() != s {
+	if !u.makes(s) {
 		u.rest = s
 	}
 	return u
+}
+
+// makes reports whether the parts, joined, are s.
+func (u uri) makes(s string) bool {
+	parts := [...]string{u.scheme, "://", u.host, u.path, "?", u.query}
+	if u.scheme == "" {
+		clear(parts[:3])
+	}
+	if u.query == "" {
+		parts[4] = ""
+	}
+	for _, part := range parts {
+		if !strings.HasPrefix(s, part) {
+			return false
+		}
+		s = s[len(part):]
+	}
+	return s == ""
 }
 
 // join is the inverse of splitURI.

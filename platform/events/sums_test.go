@@ -157,7 +157,7 @@ func TestTheLoaderAddsUpWhatTheTableSays(t *testing.T) {
 			case "fail":
 				err := s.transact(ctx, func(*sql.Tx) error {
 					lost := []Block{{Seq: seq + 1, App: "a", ReceivedAt: noon, Events: []wire.Event{drawEvent(t)}}}
-					err := s.raw(func(c driver.Conn) error { return appendBlocks(c, lost, s.tail.sums) })
+					err := s.raw(func(c driver.Conn) error { return appendBlocks(c, lost, &s.facts, s.tail.sums) })
 					return errors.Join(errBroken, err)
 				})
 				if !errors.Is(err, errBroken) {
