@@ -84,31 +84,23 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 // appendBlocks fills the tables, each through an appender of its own, and adds
 // the events to sums unless these are nil.
 func appendBlocks(c driver.Conn, blocks []Block, known *facts, sums *sums) error {
-	var row []driver.Value
-	var event eventRow
-	err := appendTable(c, "events", func(a *duckdb.Appender) error {
+	var row eventRow
+	err := appendRows(c, "events", func(a *appender) error {
 		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
-			if err := event.read(known, b.App, b.Seq, b.ReceivedAt, e); err != nil {
+			if err := row.read(known, b.App, b.Seq, b.ReceivedAt, e); err != nil {
 				return err
 			}
 			if sums != nil {
-				sums.add(&event)
+				sums.add(&row)
 			}
-			row = event.append(row[:0])
-			return a.AppendRow(row...)
+			return row.append(a)
 		})
 	})
 	if err != nil {
 		return err
 	}
-	err = appendTable(c, "bodies", func(a *duckdb.Appender) error {
-		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
-			var ok bool
-			if row, ok = appendBodyRow(row[:0], b.App, b.ReceivedAt, e); !ok {
-				return nil
-			}
-			return a.AppendRow(row...)
-		})
+	err = appendRows(c, "bodies", func(a *appender) error {
+		return eachEvent(blocks, func(b *Block, e *wire.Event) error { return appendBodyRow(a, b.App, b.ReceivedAt, e) })
 	})
 	if err != nil {
 		return err
@@ -167,6 +159,19 @@ func eachEvent(blocks []Block, f func(*Block, *wire.Event) error) error {
 	return nil
 }
 
+// appendRows fills a table of many rows.
+func appendRows(c driver.Conn, table string, fill func(*appender) error) error {
+	a, err := newAppender(c, table)
+	if err == nil {
+		err = a.close(fill(a))
+	}
+	if err != nil {
+		return fmt.Errorf("append to %s: %w", table, err)
+	}
+	return nil
+}
+
+// appendTable fills a table of few.
 func appendTable(c driver.Conn, table string, fill func(*duckdb.Appender) error) error {
 	a, err := duckdb.NewAppenderFromConn(c, "", table)
 	if err != nil {

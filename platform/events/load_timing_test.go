@@ -2,12 +2,14 @@ package events
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"math/rand/v2"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/duckdb/duckdb-go/v2"
 	"github.com/gatemeter/gatemeter/bench/traffic"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
@@ -48,14 +50,15 @@ func BenchmarkRollUp(b *testing.B) {
 	const rows = 50_000
 	events := trafficEvents(rows)
 	loadNext(b, s, benchmarkApp, noon, events...)
-	undone := errors.New("undone")
 	once := func(f func(tx *sql.Tx) error) func() error {
 		return func() error {
-			err := s.transact(b.Context(), func(tx *sql.Tx) error { return errors.Join(undone, f(tx)) })
-			if err == undone || err.Error() == undone.Error() { //nolint:errorlint // nothing else went wrong
-				return nil
-			}
-			return err
+			err := s.transact(b.Context(), func(tx *sql.Tx) error {
+				if err := f(tx); err != nil {
+					return err
+				}
+				return errUndone
+			})
+			return undone(err)
 		}
 	}
 	b.Run("table", func(b *testing.B) {
@@ -107,4 +110,82 @@ func BenchmarkLoad(b *testing.B) {
 		}
 		return s.Load(b.Context(), blocks)
 	})
+}
+
+// BenchmarkAppend compares the driver's appender with ours, on rows that are made.
+func BenchmarkAppend(b *testing.B) {
+	s := open(b)
+	events := trafficEvents(5000)
+	rows := make([]eventRow, len(events))
+	var known facts
+	for i := range events {
+		if err := rows[i].read(&known, benchmarkApp, 1, noon, &events[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	once := func(f func(c driver.Conn) error) func() error {
+		return func() error {
+			err := s.transact(b.Context(), func(*sql.Tx) error {
+				if err := s.raw(f); err != nil {
+					return err
+				}
+				return errUndone
+			})
+			return undone(err)
+		}
+	}
+	b.Run("driver", func(b *testing.B) {
+		perEvent(b, len(rows), once(func(c driver.Conn) error {
+			var values []driver.Value
+			return appendTable(c, "events", func(a *duckdb.Appender) error {
+				for i := range rows {
+					values = rows[i].values(values[:0])
+					if err := a.AppendRow(values...); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}))
+	})
+	b.Run("vectors", func(b *testing.B) {
+		perEvent(b, len(rows), once(func(c driver.Conn) error {
+			return appendRows(c, "events", func(a *appender) error {
+				for i := range rows {
+					if err := rows[i].append(a); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}))
+	})
+}
+
+// values are the row's as the driver takes them.
+func (r *eventRow) values(dst []driver.Value) []driver.Value {
+	null := func(s string) driver.Value { return optional(s) }
+	known := func(n int64) driver.Value {
+		if n < 0 {
+			return nil
+		}
+		return n
+	}
+	return append(dst,
+		r.app, r.id, time.UnixMicro(r.time).UTC(), time.UnixMicro(r.received).UTC(), r.ahead, r.late, known(r.duration),
+		null(r.userID), null(r.companyID), null(r.subscriptionID), null(r.session),
+		r.verb, null(r.scheme), null(r.host), r.path, null(r.query), null(r.uri), null(r.route), r.guessed,
+		r.status, r.answered, null(r.ip), null(r.responseIP), null(r.userAgent), null(r.apiVersion), null(r.direction),
+		known(r.requestBytes), known(r.responseBytes), r.weight, null(r.blockedBy), null(r.refused), r.identity,
+		null(string(r.requestHeaders)), null(string(r.responseHeaders)), null(string(r.metadata)), r.seq)
+}
+
+var errUndone = errors.New("undone")
+
+// undone is nil when nothing else than errUndone happened.
+func undone(err error) error {
+	if errors.Is(err, errUndone) {
+		return nil
+	}
+	return err
 }

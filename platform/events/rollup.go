@@ -22,9 +22,9 @@ const (
 type rollup struct {
 	table      string
 	grain      time.Duration
-	dimensions string // columns, separated by commas
-	keys       string // the same from the columns of events
-	values     func(dst []driver.Value, g group) []driver.Value
+	dimensions string                  // columns, separated by commas
+	keys       string                  // the same from the columns of events
+	append     func(*appender, *group) // the dimensions of a row
 }
 
 // The rollups, coarsest first: what is not within a whole day is asked from the
@@ -32,16 +32,16 @@ type rollup struct {
 // family is added up while events are loaded (sums).
 var (
 	trafficRollups = []rollup{
-		{"traffic_day", day, "route, verb, status", trafficKeys, trafficValues},
-		{"traffic_hour", time.Hour, "route, verb, status", trafficKeys, trafficValues},
-		{"traffic_minute", time.Minute, "route, verb, status", trafficKeys, trafficValues},
+		{"traffic_day", day, "route, verb, status", trafficKeys, appendTraffic},
+		{"traffic_hour", time.Hour, "route, verb, status", trafficKeys, appendTraffic},
+		{"traffic_minute", time.Minute, "route, verb, status", trafficKeys, appendTraffic},
 	}
 	companyRollups = []rollup{
-		{"companies_day", day, "company_id", companyKeys, companyValues},
-		{"companies_hour", time.Hour, "company_id", companyKeys, companyValues},
+		{"companies_day", day, "company_id", companyKeys, appendCompany},
+		{"companies_hour", time.Hour, "company_id", companyKeys, appendCompany},
 	}
 	userRollups = []rollup{
-		{"users_day", day, "company_id, user_id", companyKeys + ", coalesce(user_id, '') AS user_id", userValues},
+		{"users_day", day, "company_id, user_id", companyKeys + ", coalesce(user_id, '') AS user_id", appendUser},
 	}
 	allRollups = [][]rollup{trafficRollups, companyRollups, userRollups}
 )

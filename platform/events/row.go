@@ -88,7 +88,7 @@ func (r *eventRow) read(known *facts, app string, seq uint64, received time.Time
 		about.Identity = none
 	}
 	*r = eventRow{
-		app: app, id: text(e.TransactionID),
+		app: text(app), id: text(e.TransactionID),
 		time: w.time.UnixMicro(), received: w.received.UnixMicro(), ahead: w.ahead, late: w.late,
 		duration: -1,
 		userID:   text(e.UserID), companyID: text(e.CompanyID), subscriptionID: text(e.SubscriptionID), session: text(e.SessionToken),
@@ -118,54 +118,64 @@ func (r *eventRow) read(known *facts, app string, seq uint64, received time.Time
 	return nil
 }
 
-// append appends the row's values in the order of the columns.
-func (r *eventRow) append(dst []driver.Value) []driver.Value {
-	var responseHeaders driver.Value
-	if r.answered {
-		responseHeaders = string(r.responseHeaders)
-	}
-	return append(dst,
-		r.app, r.id, time.UnixMicro(r.time).UTC(), time.UnixMicro(r.received).UTC(), r.ahead, r.late, known(r.duration),
-		null(r.userID), null(r.companyID), null(r.subscriptionID), null(r.session),
-		r.verb, null(r.scheme), null(r.host), r.path, null(r.query), null(r.uri), null(r.route), r.guessed,
-		r.status, r.answered, null(r.ip), null(r.responseIP), null(r.userAgent), null(r.apiVersion), null(r.direction),
-		known(r.requestBytes), known(r.responseBytes), r.weight, null(r.blockedBy), null(r.refused), r.identity,
-		string(r.requestHeaders), responseHeaders, optional(string(r.metadata)), r.seq)
+// append appends the row, in the order of the columns.
+func (r *eventRow) append(a *appender) error {
+	a.text(r.app)
+	a.text(r.id)
+	a.time(r.time)
+	a.time(r.received)
+	a.bool(r.ahead)
+	a.bool(r.late)
+	a.known(r.duration)
+	a.optional(r.userID)
+	a.optional(r.companyID)
+	a.optional(r.subscriptionID)
+	a.optional(r.session)
+	a.text(r.verb)
+	a.optional(r.scheme)
+	a.optional(r.host)
+	a.text(r.path)
+	a.optional(r.query)
+	a.optional(r.uri)
+	a.optional(r.route)
+	a.bool(r.guessed)
+	a.int16(r.status)
+	a.bool(r.answered)
+	a.optional(r.ip)
+	a.optional(r.responseIP)
+	a.optional(r.userAgent)
+	a.optional(r.apiVersion)
+	a.optional(r.direction)
+	a.known(r.requestBytes)
+	a.known(r.responseBytes)
+	a.int32(r.weight)
+	a.optional(r.blockedBy)
+	a.optional(r.refused)
+	a.text(r.identity)
+	a.bytes(r.requestHeaders)
+	a.bytes(r.responseHeaders)
+	a.bytes(r.metadata)
+	a.int64(r.seq)
+	return a.end()
 }
 
-func null(s string) driver.Value {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func known(n int64) driver.Value {
-	if n < 0 {
-		return nil
-	}
-	return n
-}
-
-// appendBodyRow appends the values of a row of the table bodies; ok is false
-// when the event has none.
-func appendBodyRow(dst []driver.Value, app string, received time.Time, e *wire.Event) (row []driver.Value, ok bool) {
+// appendBodyRow appends a row of the table bodies, when the event has any.
+func appendBodyRow(a *appender, app string, received time.Time, e *wire.Event) error {
 	var answer wire.Response
 	if e.Response != nil {
 		answer = *e.Response
 	}
 	if len(e.Request.Body) == 0 && len(answer.Body) == 0 {
-		return dst, false
+		return nil
 	}
-	return append(dst,
-		app,
-		text(e.TransactionID),
-		placeInTime(e.Request.Time, received).time,
-		optional(string(e.Request.Body)),
-		optional(e.Request.TransferEncoding),
-		optional(string(answer.Body)),
-		optional(answer.TransferEncoding),
-	), true
+	a.text(text(app))
+	a.text(text(e.TransactionID))
+	a.time(placeInTime(e.Request.Time, received).time.UnixMicro())
+	a.bytes(e.Request.Body)
+	a.optional(text(e.Request.TransferEncoding))
+	a.bytes(answer.Body)
+	a.optional(text(answer.TransferEncoding))
+	return a.end()
 }
 
 // appendActionRow appends the values of a row of the table actions.

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/duckdb/duckdb-go/v2"
 )
 
 // sums are what the tail adds to the rollups: the loader adds up what passes it,
@@ -178,16 +176,23 @@ func (r rollup) write(c driver.Conn, groups map[group]*sum) error {
 		order = append(order, g)
 	}
 	slices.SortFunc(order, group.compare)
-	var row []driver.Value
 	var t tally
-	return appendTable(c, r.table, func(a *duckdb.Appender) error {
+	return appendRows(c, r.table, func(a *appender) error {
 		for _, g := range order {
 			v := groups[g]
-			row = append(row[:0], g.app, time.UnixMicro(g.begin).UTC())
-			row = r.values(row, g)
-			row = append(row, g.failed, v.events, v.calls, v.refused, v.requestBytes, v.responseBytes,
-				time.UnixMicro(v.first).UTC(), time.UnixMicro(v.last).UTC(), t.text(v.buckets))
-			if err := a.AppendRow(row...); err != nil {
+			a.text(g.app)
+			a.time(g.begin)
+			r.append(a, &g)
+			a.bool(g.failed)
+			a.int64(v.events)
+			a.int64(v.calls)
+			a.int64(v.refused)
+			a.int64(v.requestBytes)
+			a.int64(v.responseBytes)
+			a.time(v.first)
+			a.time(v.last)
+			a.bytes(t.text(v.buckets))
+			if err := a.end(); err != nil {
 				return err
 			}
 		}
@@ -195,13 +200,18 @@ func (r rollup) write(c driver.Conn, groups map[group]*sum) error {
 	})
 }
 
-func trafficValues(dst []driver.Value, g group) []driver.Value {
-	return append(dst, g.keys[0], g.keys[1], g.status)
+func appendTraffic(a *appender, g *group) {
+	a.text(g.keys[0])
+	a.text(g.keys[1])
+	a.int16(g.status)
 }
 
-func companyValues(dst []driver.Value, g group) []driver.Value { return append(dst, g.keys[0]) }
+func appendCompany(a *appender, g *group) { a.text(g.keys[0]) }
 
-func userValues(dst []driver.Value, g group) []driver.Value { return append(dst, g.keys[0], g.keys[1]) }
+func appendUser(a *appender, g *group) {
+	a.text(g.keys[0])
+	a.text(g.keys[1])
+}
 
 // few is how many durations are sorted to count them.
 const few = 64
@@ -214,10 +224,8 @@ type tally struct {
 }
 
 // text is the column durations: letters with how often they occur (migration 2).
-func (t *tally) text(buckets []uint16) driver.Value {
-	if len(buckets) == 0 {
-		return nil
-	}
+// It is valid until the next call.
+func (t *tally) text(buckets []uint16) []byte {
 	t.buf = t.buf[:0]
 	if len(buckets) <= few {
 		t.sorted = append(t.sorted[:0], buckets...)
@@ -230,7 +238,7 @@ func (t *tally) text(buckets []uint16) driver.Value {
 			t.letter(int(t.sorted[i]), n)
 			i += n
 		}
-		return string(t.buf)
+		return t.buf
 	}
 	for _, b := range buckets {
 		t.counts[b]++
@@ -241,7 +249,7 @@ func (t *tally) text(buckets []uint16) driver.Value {
 		}
 	}
 	clear(t.counts[:])
-	return string(t.buf)
+	return t.buf
 }
 
 func (t *tally) letter(bucket, n int) {
