@@ -28,7 +28,7 @@ func (s *Store) Erase(ctx context.Context, app, by, id string) (gone Deleted, er
 		if err != nil {
 			return err
 		}
-		if err := roll(ctx, tx, position); err != nil {
+		if err := s.roll(ctx, tx, position); err != nil {
 			return err
 		}
 		marks := map[string]string{"column": column}
@@ -56,13 +56,7 @@ func (s *Store) Erase(ctx context.Context, app, by, id string) (gone Deleted, er
 	if err != nil {
 		return Deleted{}, fmt.Errorf("erase events: %w", err)
 	}
-	s.loading.Lock()
-	defer s.loading.Unlock()
-	err = s.do(func() (err error) {
-		s.tail, err = measureTail(ctx, s.db)
-		return err
-	})
-	return gone, err
+	return gone, nil
 }
 
 // Traces counts the rows that name a user or company.

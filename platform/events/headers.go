@@ -11,6 +11,17 @@ import (
 // several values has an array, at the place of the first.
 func appendHeaders(dst []byte, hs wire.Headers) []byte {
 	dst = append(dst, '{')
+	if !repeated(hs) {
+		for i := range hs {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = wire.AppendString(dst, hs[i].Name)
+			dst = append(dst, ':')
+			dst = wire.AppendString(dst, hs[i].Value)
+		}
+		return append(dst, '}')
+	}
 	first := true
 	for i := range hs {
 		if indexName(hs[:i], hs[i].Name) >= 0 {
@@ -25,6 +36,16 @@ func appendHeaders(dst []byte, hs wire.Headers) []byte {
 		dst = appendValues(dst, hs[i:])
 	}
 	return append(dst, '}')
+}
+
+// repeated reports whether a name comes more than once.
+func repeated(hs wire.Headers) bool {
+	for i := range hs {
+		if indexName(hs[:i], hs[i].Name) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // appendValues appends the values that hs[0].Name has in hs.

@@ -44,17 +44,8 @@ func (s *Store) Load(ctx context.Context, blocks []Block) error {
 	return nil
 }
 
-func (s *Store) load(ctx context.Context, blocks []Block) (err error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, tx.Rollback())
-		}
-	}()
-	position, err := readPosition(ctx, tx)
+func (s *Store) load(ctx context.Context, blocks []Block) error {
+	position, err := readPosition(ctx, s.writer)
 	if err != nil {
 		return err
 	}
@@ -62,63 +53,54 @@ func (s *Store) load(ctx context.Context, blocks []Block) (err error) {
 		blocks = blocks[1:]
 	}
 	if len(blocks) == 0 {
-		return tx.Rollback()
+		return nil
 	}
-	err = s.writer.Raw(func(dc any) error {
-		c, ok := dc.(driver.Conn)
-		if !ok {
-			return fmt.Errorf("connection is a %T", dc)
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		if err := s.raw(func(c driver.Conn) error { return appendBlocks(c, blocks, &s.facts, s.tail.sums) }); err != nil {
+			return err
 		}
-		return appendBlocks(c, blocks)
+		failpoint.Hit("events.appended")
+		last := &blocks[len(blocks)-1]
+		if _, err := tx.ExecContext(ctx, statement("move_position"), last.Seq); err != nil {
+			return err
+		}
+		failpoint.Hit("events.moved")
+		s.tail.add(blocks)
+		if !s.tail.due(last.ReceivedAt) {
+			return nil
+		}
+		if err := s.roll(ctx, tx, last.Seq); err != nil {
+			return err
+		}
+		return s.compact(ctx, tx, last.ReceivedAt)
 	})
 	if err != nil {
-		return err
-	}
-	failpoint.Hit("events.appended")
-	last := &blocks[len(blocks)-1]
-	if _, err := tx.ExecContext(ctx, statement("move_position"), last.Seq); err != nil {
-		return err
-	}
-	failpoint.Hit("events.moved")
-	behind := s.tail
-	behind.add(blocks)
-	if behind.due(last.ReceivedAt) {
-		if err := roll(ctx, tx, last.Seq); err != nil {
-			return err
-		}
-		if err := s.compact(ctx, tx, last.ReceivedAt); err != nil {
-			return err
-		}
-		behind = tail{}
-	}
-	if err := tx.Commit(); err != nil {
 		return err
 	}
 	failpoint.Hit("events.committed")
-	s.tail = behind
 	return nil
 }
 
-// appendBlocks fills the tables, each through an appender of its own.
-func appendBlocks(c driver.Conn, blocks []Block) error {
-	var row []driver.Value
-	err := appendTable(c, "events", func(a *duckdb.Appender) error {
+// appendBlocks fills the tables, each through an appender of its own, and adds
+// the events to sums unless these are nil.
+func appendBlocks(c driver.Conn, blocks []Block, known *facts, sums *sums) error {
+	var row eventRow
+	err := appendRows(c, "events", func(a *appender) error {
 		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
-			row = appendEventRow(row[:0], b.App, b.Seq, b.ReceivedAt, e)
-			return a.AppendRow(row...)
+			if err := row.read(known, b.App, b.Seq, b.ReceivedAt, e); err != nil {
+				return err
+			}
+			if sums != nil {
+				sums.add(&row)
+			}
+			return row.append(a)
 		})
 	})
 	if err != nil {
 		return err
 	}
-	err = appendTable(c, "bodies", func(a *duckdb.Appender) error {
-		return eachEvent(blocks, func(b *Block, e *wire.Event) error {
-			var ok bool
-			if row, ok = appendBodyRow(row[:0], b.App, b.ReceivedAt, e); !ok {
-				return nil
-			}
-			return a.AppendRow(row...)
-		})
+	err = appendRows(c, "bodies", func(a *appender) error {
+		return eachEvent(blocks, func(b *Block, e *wire.Event) error { return appendBodyRow(a, b.App, b.ReceivedAt, e) })
 	})
 	if err != nil {
 		return err
@@ -177,6 +159,19 @@ func eachEvent(blocks []Block, f func(*Block, *wire.Event) error) error {
 	return nil
 }
 
+// appendRows fills a table of many rows.
+func appendRows(c driver.Conn, table string, fill func(*appender) error) error {
+	a, err := newAppender(c, table)
+	if err == nil {
+		err = a.close(fill(a))
+	}
+	if err != nil {
+		return fmt.Errorf("append to %s: %w", table, err)
+	}
+	return nil
+}
+
+// appendTable fills a table of few.
 func appendTable(c driver.Conn, table string, fill func(*duckdb.Appender) error) error {
 	a, err := duckdb.NewAppenderFromConn(c, "", table)
 	if err != nil {

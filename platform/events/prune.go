@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -216,14 +215,7 @@ func (s *Store) change(ctx context.Context, f func(context.Context, *sql.Tx) err
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	return s.do(func() (err error) {
-		tx, err := s.writer.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if err := f(ctx, tx); err != nil {
-			return errors.Join(err, tx.Rollback())
-		}
-		return tx.Commit()
+	return s.do(func() error {
+		return s.transact(ctx, func(tx *sql.Tx) error { return f(ctx, tx) })
 	})
 }

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -21,24 +22,26 @@ const (
 type rollup struct {
 	table      string
 	grain      time.Duration
-	dimensions string // columns, separated by commas
-	keys       string // the same from the columns of events
+	dimensions string                  // columns, separated by commas
+	keys       string                  // the same from the columns of events
+	append     func(*appender, *group) // the dimensions of a row
 }
 
 // The rollups, coarsest first: what is not within a whole day is asked from the
-// hours, and so on. What is left is asked from the events.
+// hours, and so on. What is left is asked from the events. The finest of each
+// family is added up while events are loaded (sums).
 var (
 	trafficRollups = []rollup{
-		{"traffic_day", day, "route, verb, status", trafficKeys},
-		{"traffic_hour", time.Hour, "route, verb, status", trafficKeys},
-		{"traffic_minute", time.Minute, "route, verb, status", trafficKeys},
+		{"traffic_day", day, "route, verb, status", trafficKeys, appendTraffic},
+		{"traffic_hour", time.Hour, "route, verb, status", trafficKeys, appendTraffic},
+		{"traffic_minute", time.Minute, "route, verb, status", trafficKeys, appendTraffic},
 	}
 	companyRollups = []rollup{
-		{"companies_day", day, "company_id", companyKeys},
-		{"companies_hour", time.Hour, "company_id", companyKeys},
+		{"companies_day", day, "company_id", companyKeys, appendCompany},
+		{"companies_hour", time.Hour, "company_id", companyKeys, appendCompany},
 	}
 	userRollups = []rollup{
-		{"users_day", day, "company_id, user_id", companyKeys + ", coalesce(user_id, '') AS user_id"},
+		{"users_day", day, "company_id, user_id", companyKeys + ", coalesce(user_id, '') AS user_id", appendUser},
 	}
 	allRollups = [][]rollup{trafficRollups, companyRollups, userRollups}
 )
@@ -54,6 +57,7 @@ var grainNames = map[time.Duration]string{time.Minute: "minute", time.Hour: "hou
 type tail struct {
 	events int64
 	since  time.Time // when the first of them was received
+	sums   *sums     // of exactly these; nil: to be read from the table
 }
 
 func (t *tail) add(blocks []Block) {
@@ -84,6 +88,9 @@ func measureTail(ctx context.Context, db querier) (t tail, err error) {
 		t.since = time.UnixMicro(since.Int64).UTC()
 		return nil
 	})
+	if t.events == 0 {
+		t.sums = newSums(rolled)
+	}
 	return t, err
 }
 
@@ -95,47 +102,85 @@ func readRolled(ctx context.Context, db querier) (rolled int64, err error) {
 }
 
 // rollUp rolls up what is there. It needs loading, or use for writing.
-func (s *Store) rollUp(ctx context.Context) (err error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("roll up: %w", err)
-	}
-	defer func() {
+func (s *Store) rollUp(ctx context.Context) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		position, err := readPosition(ctx, tx)
 		if err != nil {
-			err = errors.Join(err, tx.Rollback())
+			return err
 		}
-	}()
-	position, err := readPosition(ctx, tx)
+		return s.roll(ctx, tx, position)
+	})
 	if err != nil {
-		return err
-	}
-	if err := roll(ctx, tx, position); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("roll up: %w", err)
 	}
-	s.tail = tail{}
 	return nil
 }
 
 // roll adds the tail to the rollups. Nobody sees it half done: the rows and how
-// far they go are in one transaction, and so is what a question reads.
-func roll(ctx context.Context, tx *sql.Tx, upTo uint64) error {
+// far they go are in one transaction, and so is what a question reads. It is
+// called within transact, and the tail is empty afterwards.
+func (s *Store) roll(ctx context.Context, tx *sql.Tx, upTo uint64) error {
 	rolled, err := readRolled(ctx, tx)
 	if err != nil {
 		return err
 	}
+	if s.tail.sums != nil && s.tail.sums.behind == rolled {
+		err = s.raw(s.tail.sums.write)
+	} else {
+		err = rollTable(ctx, tx, rolled)
+	}
+	if err != nil {
+		return fmt.Errorf("roll up: %w", err)
+	}
+	now := int64(upTo) // #nosec G115 -- counts blocks
+	if _, err := tx.ExecContext(ctx, statement("move_rolled"), now); err != nil {
+		return fmt.Errorf("roll up: %w", err)
+	}
+	s.tail = tail{sums: newSums(now)}
+	return nil
+}
+
+// rollTable adds up the rows of the tail where nobody has done so before.
+func rollTable(ctx context.Context, tx *sql.Tx, rolled int64) error {
 	for _, rollups := range allRollups {
 		for _, r := range rollups {
 			q := r.statement("roll", rolled)
 			if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
-				return fmt.Errorf("roll up into %s: %w", r.table, err)
+				return fmt.Errorf("into %s: %w", r.table, err)
 			}
 		}
 	}
-	if _, err := tx.ExecContext(ctx, statement("move_rolled"), int64(upTo)); err != nil { // #nosec G115 -- counts blocks
-		return fmt.Errorf("roll up: %w", err)
+	return nil
+}
+
+// transact runs f in a transaction of the writer, and commits it. It needs
+// loading, or use for writing. When it fails, the tail is as large as before; what
+// is in it will be read from the table.
+func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	before := s.tail
+	before.sums = nil
+	if err := f(tx); err != nil {
+		s.tail = before
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		s.tail = before
+		return err
 	}
 	return nil
+}
+
+// raw gives f the writer's connection, within the transaction that it has begun.
+func (s *Store) raw(f func(driver.Conn) error) error {
+	return s.writer.Raw(func(dc any) error {
+		c, ok := dc.(driver.Conn)
+		if !ok {
+			return fmt.Errorf("connection is a %T", dc)
+		}
+		return f(c)
+	})
 }

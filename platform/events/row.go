@@ -2,6 +2,7 @@ package events
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -44,15 +45,40 @@ func placeInTime(t, received time.Time) when {
 // in microseconds.
 func At(sent, received time.Time) time.Time { return placeInTime(sent, received).time }
 
-// appendEventRow appends the values of a row of the table events, in the order
-// of its columns.
-func appendEventRow(dst []driver.Value, app string, seq uint64, received time.Time, e *wire.Event) []driver.Value {
+// eventRow is a row of the table events. Its strings are UTF-8; "" is null where
+// the column can be.
+type eventRow struct {
+	app, id                              string
+	time, received                       int64 // in µs
+	ahead, late                          bool
+	duration                             int64 // in µs; -1: null
+	userID, companyID, subscriptionID    string
+	session                              string
+	verb, scheme, host, path, query, uri string
+	route                                string
+	guessed, answered                    bool
+	status                               int16
+	ip, responseIP                       string
+	userAgent, apiVersion, direction     string
+	requestBytes, responseBytes          int64 // -1: null
+	weight                               int32
+	blockedBy, refused, identity         string
+	requestHeaders, responseHeaders      []byte // the second is nil without an answer
+	metadata                             []byte
+	seq                                  int64
+}
+
+// read makes the row of an event, of which it shares the strings. It fails when
+// the time is beyond what a column holds: some 290,000 years from now.
+func (r *eventRow) read(known *facts, app string, seq uint64, received time.Time, e *wire.Event) error {
 	w := placeInTime(e.Request.Time, received)
+	if !time.UnixMicro(w.time.UnixMicro()).Equal(w.time) {
+		return fmt.Errorf("event %q: a time of the year %d cannot be stored", e.TransactionID, w.time.Year())
+	}
 	target := splitURI(e.Request.URI)
-	about, ours := e.Gatemeter()
-	route := about.Route
+	about, ours := known.of(e)
 	if !ours {
-		route = FoldPath(target.path)
+		about.Route = FoldPath(target.path)
 		about.Identity = none
 		if e.UserID != "" || e.CompanyID != "" {
 			about.Identity = claimed
@@ -61,81 +87,95 @@ func appendEventRow(dst []driver.Value, app string, seq uint64, received time.Ti
 	if about.Identity == "" {
 		about.Identity = none
 	}
-	var duration, requestBytes, responseBytes, responseHeaders driver.Value
-	var answer wire.Response
-	if e.Request.ContentLength >= 0 {
-		requestBytes = e.Request.ContentLength
+	*r = eventRow{
+		app: text(app), id: text(e.TransactionID),
+		time: w.time.UnixMicro(), received: w.received.UnixMicro(), ahead: w.ahead, late: w.late,
+		duration: -1,
+		userID:   text(e.UserID), companyID: text(e.CompanyID), subscriptionID: text(e.SubscriptionID), session: text(e.SessionToken),
+		verb: text(e.Request.Verb), scheme: text(target.scheme), host: text(target.host), path: text(target.path),
+		query: text(target.query), uri: text(target.rest),
+		route: text(about.Route), guessed: !ours,
+		ip: text(e.Request.IPAddress), userAgent: text(userAgent(e.Request.Headers)),
+		apiVersion: text(e.Request.APIVersion), direction: text(e.Direction),
+		requestBytes: e.Request.ContentLength, responseBytes: -1,
+		weight:    int32(max(1, e.Weight)), // #nosec G115 -- decoded as 31 bits
+		blockedBy: text(e.BlockedBy), refused: text(about.Refused), identity: text(about.Identity),
+		requestHeaders: appendHeaders(r.requestHeaders[:0], e.Request.Headers), responseHeaders: r.responseHeaders[:0],
+		metadata: e.Metadata,
+		seq:      int64(seq), // #nosec G115 -- counts blocks
 	}
-	if e.Response != nil {
-		answer = *e.Response
-		if !answer.Time.IsZero() {
-			d := answer.Time.Truncate(time.Microsecond).Sub(e.Request.Time.Truncate(time.Microsecond))
-			duration = max(0, d.Microseconds())
+	if a := e.Response; a != nil {
+		if !a.Time.IsZero() {
+			d := a.Time.Truncate(time.Microsecond).Sub(e.Request.Time.Truncate(time.Microsecond))
+			r.duration = max(0, d.Microseconds())
 		}
-		if answer.ContentLength >= 0 {
-			responseBytes = answer.ContentLength
-		}
-		responseHeaders = string(appendHeaders(nil, answer.Headers))
+		r.answered = true
+		r.status = int16(a.Status) // #nosec G115 -- at most 999
+		r.responseIP = text(a.IPAddress)
+		r.responseBytes = a.ContentLength
+		r.responseHeaders = appendHeaders(r.responseHeaders, a.Headers)
 	}
-	return append(dst,
-		app,
-		text(e.TransactionID),
-		w.time,
-		w.received,
-		w.ahead,
-		w.late,
-		duration,
-		optional(e.UserID),
-		optional(e.CompanyID),
-		optional(e.SubscriptionID),
-		optional(e.SessionToken),
-		text(e.Request.Verb),
-		optional(target.scheme),
-		optional(target.host),
-		text(target.path),
-		optional(target.query),
-		optional(target.rest),
-		optional(route),
-		!ours,
-		int16(answer.Status), // #nosec G115 -- at most 999
-		e.Response != nil,
-		optional(e.Request.IPAddress),
-		optional(answer.IPAddress),
-		optional(userAgent(e.Request.Headers)),
-		optional(e.Request.APIVersion),
-		optional(e.Direction),
-		requestBytes,
-		responseBytes,
-		int32(max(1, e.Weight)), // #nosec G115 -- decoded as 31 bits
-		optional(e.BlockedBy),
-		optional(about.Refused),
-		text(about.Identity),
-		string(appendHeaders(nil, e.Request.Headers)),
-		responseHeaders,
-		optional(string(e.Metadata)),
-		int64(seq), // #nosec G115 -- counts blocks
-	)
+	return nil
 }
 
-// appendBodyRow appends the values of a row of the table bodies; ok is false
-// when the event has none.
-func appendBodyRow(dst []driver.Value, app string, received time.Time, e *wire.Event) (row []driver.Value, ok bool) {
+// append appends the row, in the order of the columns.
+func (r *eventRow) append(a *appender) error {
+	a.text(r.app)
+	a.text(r.id)
+	a.time(r.time)
+	a.time(r.received)
+	a.bool(r.ahead)
+	a.bool(r.late)
+	a.known(r.duration)
+	a.optional(r.userID)
+	a.optional(r.companyID)
+	a.optional(r.subscriptionID)
+	a.optional(r.session)
+	a.text(r.verb)
+	a.optional(r.scheme)
+	a.optional(r.host)
+	a.text(r.path)
+	a.optional(r.query)
+	a.optional(r.uri)
+	a.optional(r.route)
+	a.bool(r.guessed)
+	a.int16(r.status)
+	a.bool(r.answered)
+	a.optional(r.ip)
+	a.optional(r.responseIP)
+	a.optional(r.userAgent)
+	a.optional(r.apiVersion)
+	a.optional(r.direction)
+	a.known(r.requestBytes)
+	a.known(r.responseBytes)
+	a.int32(r.weight)
+	a.optional(r.blockedBy)
+	a.optional(r.refused)
+	a.text(r.identity)
+	a.bytes(r.requestHeaders)
+	a.bytes(r.responseHeaders)
+	a.bytes(r.metadata)
+	a.int64(r.seq)
+	return a.end()
+}
+
+// appendBodyRow appends a row of the table bodies, when the event has any.
+func appendBodyRow(a *appender, app string, received time.Time, e *wire.Event) error {
 	var answer wire.Response
 	if e.Response != nil {
 		answer = *e.Response
 	}
 	if len(e.Request.Body) == 0 && len(answer.Body) == 0 {
-		return dst, false
+		return nil
 	}
-	return append(dst,
-		app,
-		text(e.TransactionID),
-		placeInTime(e.Request.Time, received).time,
-		optional(string(e.Request.Body)),
-		optional(e.Request.TransferEncoding),
-		optional(string(answer.Body)),
-		optional(answer.TransferEncoding),
-	), true
+	a.text(text(app))
+	a.text(text(e.TransactionID))
+	a.time(placeInTime(e.Request.Time, received).time.UnixMicro())
+	a.bytes(e.Request.Body)
+	a.optional(text(e.Request.TransferEncoding))
+	a.bytes(answer.Body)
+	a.optional(text(answer.TransferEncoding))
+	return a.end()
 }
 
 // appendActionRow appends the values of a row of the table actions.
@@ -208,10 +248,28 @@ func splitURI(s string) uri {
 	if u.path == "" {
 		u.path = "/"
 	}
-	if u.join() != s {
+	if !u.makes(s) {
 		u.rest = s
 	}
 	return u
+}
+
+// makes reports whether the parts, joined, are s.
+func (u uri) makes(s string) bool {
+	parts := [...]string{u.scheme, "://", u.host, u.path, "?", u.query}
+	if u.scheme == "" {
+		clear(parts[:3])
+	}
+	if u.query == "" {
+		parts[4] = ""
+	}
+	for _, part := range parts {
+		if !strings.HasPrefix(s, part) {
+			return false
+		}
+		s = s[len(part):]
+	}
+	return s == ""
 }
 
 // join is the inverse of splitURI.

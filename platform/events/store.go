@@ -49,9 +49,10 @@ type Store struct {
 	closed bool
 
 	loading sync.Mutex // one load at a time
-	// Both belong to whoever loads or opens.
+	// These belong to whoever loads or opens.
 	tail      tail      // what is not rolled up
 	compacted time.Time // the day on which the rollups were compacted
+	facts     facts
 
 	copying sync.Mutex
 	file    *os.File // what copies are read from; nil before the first; guarded by copying

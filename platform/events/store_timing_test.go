@@ -47,24 +47,6 @@ func randomEvent(rng *rand.Rand, at time.Time) wire.Event {
 	}
 }
 
-// BenchmarkLoad loads blocks of 20,000 events, bodies included.
-func BenchmarkLoad(b *testing.B) {
-	s := open(b)
-	rng := rand.New(rand.NewPCG(1, 1))
-	const rows = 20_000
-	events := make([]wire.Event, rows)
-	for i := range events {
-		events[i] = randomEvent(rng, noon.Add(time.Duration(i)*time.Millisecond))
-	}
-	b.ResetTimer()
-	for i := range b.N {
-		if err := s.Load(context.Background(), []Block{{Seq: uint64(i + 1), App: benchmarkApp, ReceivedAt: noon, Events: events}}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N*rows)/b.Elapsed().Seconds(), "rows/s")
-}
-
 // BenchmarkQuestions asks what the console asks, of a million events.
 func BenchmarkQuestions(b *testing.B) {
 	s, err := Open(filepath.Join(b.TempDir(), "events.duckdb"), Options{})

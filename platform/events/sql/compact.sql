@@ -18,7 +18,7 @@ sums AS (
     SELECT
         app, time, failed, {dimensions},
         sum(events)::BIGINT AS events, sum(calls)::BIGINT AS calls, sum(refused)::BIGINT AS refused,
-        sum(request_bytes)::BIGINT AS request_bytes, sum(response_bytes)::BIGINT AS response_bytes,
+        least(sum(request_bytes), 9223372036854775807)::BIGINT AS request_bytes, least(sum(response_bytes), 9223372036854775807)::BIGINT AS response_bytes,
         min(first) AS first, max(last) AS last
     FROM parts
     GROUP BY ALL

@@ -1,7 +1,7 @@
 INSERT INTO {table}
 SELECT
     app, time, {dimensions}, failed,
-    sum(events)::BIGINT, sum(calls)::BIGINT, sum(refused)::BIGINT, sum(request_bytes)::BIGINT, sum(response_bytes)::BIGINT,
+    sum(events)::BIGINT, sum(calls)::BIGINT, sum(refused)::BIGINT, least(sum(request_bytes), 9223372036854775807)::BIGINT, least(sum(response_bytes), 9223372036854775807)::BIGINT,
     min(first), max(last),
     string_agg(chr(256 + bucket) || CASE WHEN events > 1 THEN events::VARCHAR ELSE '' END, '')
 FROM (
