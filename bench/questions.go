@@ -57,10 +57,10 @@ var dashboard = []asked{
 	{"p99 by status of a company, from events, p95", "/api/v1/usage/top", 1500, func(a *asking) url.Values {
 		return a.month("by", "status", "company_id", fmt.Sprintf("com_%03d", a.IntN(20)))
 	}},
-	{"last 50 calls of a customer, p95", "/api/v1/events", 50, func(a *asking) url.Values {
-		return url.Values{"user_id": {a.customer()}, "limit": {"50"}}
+	{"last 50 calls of a customer, as the console lists them, p95", "/api/v1/events", 50, func(a *asking) url.Values {
+		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "bodies": {"false"}, "headers": {"false"}}
 	}},
-	{"last 50 calls of a customer, bodies included, p95", "/api/v1/events", 50, func(a *asking) url.Values {
+	{"last 50 calls of a customer, headers and bodies included, p95", "/api/v1/events", 50, func(a *asking) url.Values {
 		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "bodies": {"true"}}
 	}},
 	{"last 50 calls of a route with a status, p95", "/api/v1/events", 50, func(a *asking) url.Values {

@@ -71,3 +71,10 @@ func putID(dst []byte, r *rand.Rand, at time.Time, ordered bool) {
 	hex.Encode(dst[24:], id[10:])
 	dst[8], dst[13], dst[18], dst[23] = '-', '-', '-', '-'
 }
+
+// ID is a UUIDv7 of that time.
+func ID(r *rand.Rand, at time.Time) string {
+	var id [36]byte
+	putID(id[:], r, at)
+	return string(id[:])
+}

@@ -38,6 +38,10 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 		limit = defaultPage
 	}
 	limit = min(limit, maxPage)
+	columns := wireColumns
+	if p.Brief {
+		columns = briefColumns
+	}
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
 		rolled, err := readRolled(ctx, tx)
 		if err != nil {
@@ -52,7 +56,7 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 			if w.tail {
 				c.and("seq > ?", rolled)
 			}
-			more, err := list(ctx, tx, c, limit+1-len(events))
+			more, err := list(ctx, tx, columns, c, limit+1-len(events))
 			events = append(events, more...)
 			return limit + 1 - len(events), err
 		})
@@ -74,9 +78,10 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 	return events, next, nil
 }
 
-// list returns the newest rows that satisfy c, without bodies.
-func list(ctx context.Context, tx *sql.Tx, c condition, limit int) (events []wire.Event, err error) {
-	q := build("list", map[string]string{"columns": wireColumns}, c, nil, []any{limit})
+// list returns the newest rows that satisfy c, without bodies. The columns are
+// wireColumns or briefColumns.
+func list(ctx context.Context, tx *sql.Tx, columns string, c condition, limit int) (events []wire.Event, err error) {
+	q := build("list", map[string]string{"columns": columns}, c, nil, []any{limit})
 	err = query(ctx, tx, q, func(rows *sql.Rows) error {
 		e, err := scanEvent(rows)
 		events = append(events, e)
@@ -98,7 +103,7 @@ func (s *Store) Get(ctx context.Context, app, transactionID string) (wire.Event,
 				return err
 			}
 			c.and("transaction_id = ?", transactionID)
-			if events, err = list(ctx, tx, c, 1); err != nil {
+			if events, err = list(ctx, tx, wireColumns, c, 1); err != nil {
 				return err
 			}
 			if len(events) > 0 {

@@ -42,6 +42,7 @@ type Page struct {
 	Limit  int    // 100 when 0, 1000 at most
 	Cursor string // the next of the page before; "" is the first page
 	Bodies bool   // whether to read the bodies as well
+	Brief  bool   // whether to leave out the headers, which takes a fraction of the time
 }
 
 // Latency in milliseconds; nil where there was nothing to measure.

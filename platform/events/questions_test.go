@@ -408,6 +408,37 @@ func TestListReadsBodiesOnlyWhenAsked(t *testing.T) {
 	}
 }
 
+func TestABriefListDiffersInItsHeadersOnly(t *testing.T) {
+	s := open(t)
+	e := call("1", 0)
+	e.Request.Headers = wire.Headers{{Name: "Accept", Value: "text/plain"}}
+	e.Response.Headers = wire.Headers{{Name: "Vary", Value: "Accept"}}
+	e.Response.Body = []byte(`{"n":1}`)
+	loadNext(t, s, "a", noon, e, call("2", 1))
+	whole, next, err := s.List(t.Context(), Filter{App: "a"}, Page{Bodies: true, Limit: 1})
+	if err != nil || next == "" || len(whole) != 1 {
+		t.Fatalf("%d events, next %q, %v", len(whole), next, err)
+	}
+	for _, p := range []Page{{Bodies: true}, {Bodies: true, Brief: true}} {
+		list, _, err := s.List(t.Context(), Filter{App: "a"}, p)
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%d events, %v", len(list), err)
+		}
+		for i := range list {
+			e := &list[i]
+			if e.TransactionID != "1" {
+				continue
+			}
+			if got := len(e.Request.Headers) + len(e.Response.Headers); (got == 0) != p.Brief {
+				t.Errorf("%+v: %d headers", p, got)
+			}
+			if e.Response.Status != 200 || string(e.Response.Body) != `{"n":1}` || e.Request.URI == "" {
+				t.Errorf("%+v: the rest is not as it was: %+v", p, e)
+			}
+		}
+	}
+}
+
 func TestAnApplicationSeesOnlyItsOwn(t *testing.T) {
 	s := open(t)
 	loadNext(t, s, "a", noon, call("same", 0))

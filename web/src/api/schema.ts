@@ -7656,6 +7656,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Whether to return request and response bodies. */
                 bodies?: boolean;
+                /** @description Whether to return header fields. A list of calls that lie far apart comes in a fraction of the time without headers and bodies. */
+                headers?: boolean;
             };
             header?: never;
             path?: never;
