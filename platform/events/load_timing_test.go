@@ -164,7 +164,6 @@ func BenchmarkAppend(b *testing.B) {
 
 // values are the row's as the driver takes them.
 func (r *eventRow) values(dst []driver.Value) []driver.Value {
-	null := func(s string) driver.Value { return optional(s) }
 	known := func(n int64) driver.Value {
 		if n < 0 {
 			return nil
@@ -173,11 +172,11 @@ func (r *eventRow) values(dst []driver.Value) []driver.Value {
 	}
 	return append(dst,
 		r.app, r.id, time.UnixMicro(r.time).UTC(), time.UnixMicro(r.received).UTC(), r.ahead, r.late, known(r.duration),
-		null(r.userID), null(r.companyID), null(r.subscriptionID), null(r.session),
-		r.verb, null(r.scheme), null(r.host), r.path, null(r.query), null(r.uri), null(r.route), r.guessed,
-		r.status, r.answered, null(r.ip), null(r.responseIP), null(r.userAgent), null(r.apiVersion), null(r.direction),
-		known(r.requestBytes), known(r.responseBytes), r.weight, null(r.blockedBy), null(r.refused), r.identity,
-		null(string(r.requestHeaders)), null(string(r.responseHeaders)), null(string(r.metadata)), r.seq)
+		optional(r.userID), optional(r.companyID), optional(r.subscriptionID), optional(r.session),
+		r.verb, optional(r.scheme), optional(r.host), r.path, optional(r.query), optional(r.uri), optional(r.route), r.guessed,
+		r.status, r.answered, optional(r.ip), optional(r.responseIP), optional(r.userAgent), optional(r.apiVersion), optional(r.direction),
+		known(r.requestBytes), known(r.responseBytes), r.weight, optional(r.blockedBy), optional(r.refused), r.identity,
+		optional(string(r.requestHeaders)), optional(string(r.responseHeaders)), optional(string(r.metadata)), r.seq)
 }
 
 var errUndone = errors.New("undone")
