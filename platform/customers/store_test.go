@@ -25,7 +25,7 @@ func openStore(t *testing.T) *customers.Store {
 	return s
 }
 
-func openStoreAndState(t *testing.T) (*customers.Store, *state.DB) {
+func openStoreAndState(t testing.TB) (*customers.Store, *state.DB) {
 	t.Helper()
 	db, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"))
 	if err != nil {

@@ -18,6 +18,11 @@ const (
 	// which Pebble takes from it.
 	cacheBytes   = 192 << 20
 	walSyncBytes = 1 << 20
+	// A commit waits while there are so many memtables, or so many files over one
+	// another that are not compacted yet. Reads of ids are few (see filters), so that
+	// the files may be many; memtables stay within the cache.
+	maxMemTables = 4
+	maxL0Files   = 64
 	// flushTrims bounds how long the space of trimmed blocks stays taken.
 	flushTrims = 30 * time.Second
 )
@@ -73,15 +78,18 @@ func (j *Journal) openFiles() (*opening, error) {
 // it finds a fatal error (see pebbleLog).
 func (o *opening) open() error {
 	options := &pebble.Options{
-		FS:                    o.fence,
-		Logger:                pebbleLog{o},
-		FormatMajorVersion:    pebble.FormatNewest,
-		MemTableSize:          memTableBytes,
-		Cache:                 o.j.cache,
-		WALBytesPerSync:       walSyncBytes,
-		FlushDelayDeleteRange: flushTrims,
-		ReadOnly:              o.j.ReadOnly,
-		ErrorIfNotExists:      o.j.ReadOnly,
+		FS:                 o.fence,
+		Logger:             pebbleLog{o},
+		FormatMajorVersion: pebble.FormatNewest,
+		MemTableSize:       memTableBytes,
+		Cache:              o.j.cache,
+		WALBytesPerSync:    walSyncBytes,
+
+		MemTableStopWritesThreshold: maxMemTables,
+		L0StopWritesThreshold:       maxL0Files,
+		FlushDelayDeleteRange:       flushTrims,
+		ReadOnly:                    o.j.ReadOnly,
+		ErrorIfNotExists:            o.j.ReadOnly,
 		EventListener: &pebble.EventListener{
 			// Whoever reads gets an error as well; without this it would be a fatal one.
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
