@@ -75,6 +75,6 @@ func putID(dst []byte, r *rand.Rand, at time.Time, ordered bool) {
 // ID is a UUIDv7 of that time.
 func ID(r *rand.Rand, at time.Time) string {
 	var id [36]byte
-	putID(id[:], r, at)
+	putID(id[:], r, at, true)
 	return string(id[:])
 }
