@@ -102,6 +102,8 @@ func parseField(name string) (field, error) {
 }
 
 // fieldNamed finds a field. Nothing of the name gets into the SQL: a path is bound.
+// What DuckDB cannot read as JSON has no fields; TRY reads it once, and not, as
+// json_valid would, everything twice.
 func fieldNamed(name string) (field, bool) {
 	if f, ok := fieldColumns[name]; ok {
 		f.name = name
@@ -116,7 +118,7 @@ func fieldNamed(name string) (field, bool) {
 		if d.header {
 			f.sql, f.args = headerOf(d.column, path)
 		} else {
-			f.sql, f.args = "CASE WHEN json_valid("+d.column+") THEN json_extract_string("+d.column+", ?) END", []any{pointer(path)}
+			f.sql, f.args = "TRY(json_extract_string("+d.column+", ?))", []any{pointer(path)}
 		}
 		return f, true
 	}
@@ -126,8 +128,9 @@ func fieldNamed(name string) (field, bool) {
 // headerOf reads the first value of a header, whose name may stand in any case.
 func headerOf(column, header string) (sql string, args []any) {
 	lower := strings.ToLower(header)
+	contained := "true"
 	if isPlain(header) { // looking for a text is much cheaper than reading JSON
-		sql, args = "contains(lower("+column+"), ?) AND ", []any{`"` + lower + `":`}
+		contained, args = "contains(lower({column}), ?)", []any{`"` + lower + `":`}
 	}
 	// Nearly every sender writes it in one of three ways; the names themselves are
 	// searched where none of these is there.
@@ -139,8 +142,8 @@ func headerOf(column, header string) (sql string, args []any) {
 		}
 	}
 	const name = "('/' || replace(replace(list_filter(json_keys({column}), lambda k: lower(k) = ?)[1], '~', '~0'), '/', '~1'))"
-	sql = "CASE WHEN " + sql + "json_valid({column}) THEN coalesce(list_any_value(json_extract_string({column}, [" + marksFor(2*len(usual)) +
-		"])), json_extract_string({column}, " + name + " || '/0'), json_extract_string({column}, " + name + ")) END"
+	sql = "CASE WHEN " + contained + " THEN TRY(coalesce(list_any_value(json_extract_string({column}, [" + marksFor(2*len(usual)) +
+		"])), json_extract_string({column}, " + name + " || '/0'), json_extract_string({column}, " + name + "))) END"
 	return strings.ReplaceAll(sql, "{column}", column), append(args, lower, lower)
 }
 

@@ -210,6 +210,22 @@ func TestHeadersAreFoundInAnyCase(t *testing.T) {
 	}
 }
 
+// A text of half a character is JSON for those who send it, and not for DuckDB.
+func TestWhatDuckDBCannotReadHidesNothingElse(t *testing.T) {
+	s := open(t)
+	list := []wire.Event{call("0", 0), call("1", 1), call("2", 2)}
+	for i, value := range []string{`"x"`, `"\ud800"`, `"x"`} {
+		document := []byte(`{"a":` + value + `,"b":1}`)
+		list[i].Metadata, list[i].Request.Body = document, document
+	}
+	loadNext(t, s, "app", noon, list...)
+	for _, name := range []string{"metadata.b", "request.body.b"} {
+		if got := found(t, s, Filter{App: "app"}, Within{Field: searchField(t, name), From: 1}); !slices.Equal(got, []string{"0", "2"}) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // Whatever is asked for is bound, and never SQL.
 func TestPathsAreNeverSQL(t *testing.T) {
 	s := open(t)
