@@ -345,6 +345,7 @@ func TestNoTextOfAScriptBreaksOut(t *testing.T) {
 			{"POST", "/v1/search/~/search/events" + app, `{"query":{"term":{"user_id":` + e + `}}}`},
 			{"POST", "/v1/search/~/search/events" + app, `{"query":{"bool":{"must_not":{"match":{"request.uri":` + e + `}}}}}`},
 			{"POST", "/v1/search/~/search/events" + app, `{"query":{"term":{` + quote("metadata."+evil) + `:` + e + `}}}`},
+			{"POST", "/v1/search/~/search/events" + app, `{"query":{"term":{` + quote("request.body."+evil) + `:` + e + `}},"sort":{` + quote("response.body."+evil) + `:"asc"}}`},
 			{"POST", "/v1/search/~/search/events" + app, `{"query":{"term":{` + e + `:"x"}}}`},
 			{"POST", "/v1/search/~/search/events" + app, `{"query":{` + e + `:{}}}`},
 			{"POST", "/v1/search/~/search/events" + app, `{"query":{"prefix":{"request.path":` + e + `}},"search_after":[1,` + e + `],"sort":[{"weight":"desc"}]}`},

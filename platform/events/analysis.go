@@ -167,27 +167,25 @@ func (a Analysis) prepare() (q prepared, err error) {
 		}
 		q.keys, q.body = append(q.keys, f), q.body || f.body
 	}
-	where, body, err := conditionOf(q.Filters)
-	q.where, q.body = where, q.body || body
+	q.where, err = conditionOf(q.Filters)
+	q.body = q.body || q.where.body
 	return q, err
 }
 
-// conditionOf joins filters; body says that one of them looks into bodies.
-func conditionOf(filters []FieldFilter) (c condition, body bool, err error) {
+// conditionOf joins filters.
+func conditionOf(filters []FieldFilter) (c condition, err error) {
 	if len(filters) > maxFilters {
-		return c, false, fmt.Errorf("%w: filters: at most %d (got %d)", ErrQuestion, maxFilters, len(filters))
+		return c, fmt.Errorf("%w: filters: at most %d (got %d)", ErrQuestion, maxFilters, len(filters))
 	}
 	for _, f := range filters {
-		b, err := f.add(&c)
-		if err != nil {
-			return c, false, err
+		if err := f.add(&c); err != nil {
+			return c, err
 		}
-		body = body || b
 	}
 	if c.sql == "" {
 		c.sql = "true"
 	}
-	return c, body, nil
+	return c, nil
 }
 
 func (q *prepared) bounds() error {

@@ -16,14 +16,15 @@ const (
 	maxFilters   = 30
 )
 
-// field is something an analysis can filter and group by: a column, or a place
-// in a JSON document. Its sql has one mark for each of args.
+// field is something that can be filtered, grouped and measured by: a column, or
+// a place in a JSON document. Its sql has one mark for each of args.
 type field struct {
-	sql    string
-	args   []any
-	number bool // the expression is a number
-	body   bool // it is in the table of bodies
-	name   string
+	sql   string
+	args  []any
+	kind  Kind // of the expression
+	place bool // in a document: whatever a sender has put there
+	body  bool // the document is in the table of bodies
+	name  string
 }
 
 // fieldColumns are the columns that have a name in questions.
@@ -47,11 +48,11 @@ var fieldColumns = map[string]field{
 	"identity":        {sql: "e.identity"},
 	"status_class":    {sql: "CASE WHEN e.status = 0 THEN 'none' ELSE (e.status // 100)::VARCHAR || 'xx' END"},
 	"failed":          {sql: "CASE WHEN e.status >= 400 OR e.status = 0 THEN 'true' ELSE 'false' END"},
-	"status":          {sql: "e.status", number: true},
-	"duration_ms":     {sql: "e.duration_us / 1000.0", number: true},
-	"request_bytes":   {sql: "e.request_bytes", number: true},
-	"response_bytes":  {sql: "e.response_bytes", number: true},
-	"weight":          {sql: "e.weight", number: true},
+	"status":          {sql: "e.status", kind: Number},
+	"duration_ms":     {sql: "e.duration_us / 1000.0", kind: Number},
+	"request_bytes":   {sql: "e.request_bytes", kind: Number},
+	"response_bytes":  {sql: "e.response_bytes", kind: Number},
+	"weight":          {sql: "e.weight", kind: Number},
 }
 
 // fieldDocuments are the JSON documents into which a field's name can lead.
@@ -87,60 +88,66 @@ func FieldPrefixes() []string {
 	return prefixes
 }
 
-// parseField finds what a name stands for. Nothing of the name gets into the
-// SQL: a path is bound.
+// parseField finds what a name of the console's stands for.
 func parseField(name string) (field, error) {
-	if f, ok := fieldColumns[name]; ok {
-		f.name = name
-		return f, nil
-	}
 	if len(name) > maxFieldName || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		return field{}, fmt.Errorf("%w: field: must be at most %d bytes of UTF-8", ErrQuestion, maxFieldName)
+	}
+	f, ok := fieldNamed(name)
+	if !ok {
+		return field{}, fmt.Errorf("%w: field: %q is none: use one of %s, or request.headers.NAME, response.headers.NAME, request.body.PATH, response.body.PATH, metadata.PATH",
+			ErrQuestion, name, strings.Join(FieldNames(), ", "))
+	}
+	return f, nil
+}
+
+// fieldNamed finds a field. Nothing of the name gets into the SQL: a path is bound.
+// What DuckDB cannot read as JSON has no fields; TRY reads it once, and not, as
+// json_valid would, everything twice.
+func fieldNamed(name string) (field, bool) {
+	if f, ok := fieldColumns[name]; ok {
+		f.name = name
+		return f, true
 	}
 	for _, d := range fieldDocuments {
 		path, ok := strings.CutPrefix(name, d.prefix)
 		if !ok || path == "" {
 			continue
 		}
+		f := field{name: name, place: true, body: d.body}
 		if d.header {
-			return headerField(name, d.column, path), nil
+			f.sql, f.args = headerOf(d.column, path)
+		} else {
+			f.sql, f.args = "TRY(json_extract_string("+d.column+", ?))", []any{pointer(path)}
 		}
-		return field{
-			name: name, body: d.body, args: []any{pointer(path)},
-			sql: "CASE WHEN json_valid(" + d.column + ") THEN json_extract_string(" + d.column + ", ?) END",
-		}, nil
+		return f, true
 	}
-	return field{}, fmt.Errorf("%w: field: %q is none: use one of %s, or request.headers.NAME, response.headers.NAME, request.body.PATH, response.body.PATH, metadata.PATH",
-		ErrQuestion, name, strings.Join(FieldNames(), ", "))
+	return field{}, false
 }
 
-// headerField reads the first value of a header, whose name may stand in any case.
-func headerField(name, column, header string) field {
-	// Nearly every sender writes it in one of three ways, which cost a third of a
-	// search through the names.
-	escaped := escapePointer(header)
-	canonical := escapePointer(textproto.CanonicalMIMEHeaderKey(header))
-	lower := escapePointer(strings.ToLower(header))
-	one := func(key string) string {
-		return "json_extract_string(" + column + ", " + key + " || '/0'), json_extract_string(" + column + ", " + key + ")"
-	}
-	found := "('/' || replace(replace(list_filter(json_keys(" + column + "), lambda k: lower(k) = ?)[1], '~', '~0'), '/', '~1'))"
-	f := field{name: name, sql: "CASE WHEN "}
+// headerOf reads the first value of a header, whose name may stand in any case.
+func headerOf(column, header string) (sql string, args []any) {
+	lower := strings.ToLower(header)
+	contained := "true"
 	if isPlain(header) { // looking for a text is much cheaper than reading JSON
-		f.sql += "contains(lower(" + column + "), ?) AND "
-		f.args = append(f.args, `"`+strings.ToLower(header)+`":`)
+		contained, args = "contains(lower({column}), ?)", []any{`"` + lower + `":`}
 	}
-	f.sql += "json_valid(" + column + ") THEN coalesce("
-	for _, key := range []string{canonical, lower, escaped} {
-		if key = "/" + key; !slices.Contains(f.args, any(key)) {
-			f.sql += one("?") + ", "
-			f.args = append(f.args, key, key)
+	// Nearly every sender writes it in one of three ways; the names themselves are
+	// searched where none of these is there.
+	var usual []string
+	for _, name := range []string{textproto.CanonicalMIMEHeaderKey(header), lower, header} {
+		if key := "/" + escapePointer(name); !slices.Contains(usual, key) {
+			usual = append(usual, key)
+			args = append(args, key+"/0", key)
 		}
 	}
-	f.sql += one(found) + ") END"
-	f.args = append(f.args, strings.ToLower(header), strings.ToLower(header))
-	return f
+	const name = "('/' || replace(replace(list_filter(json_keys({column}), lambda k: lower(k) = ?)[1], '~', '~0'), '/', '~1'))"
+	sql = "CASE WHEN " + contained + " THEN TRY(coalesce(list_any_value(json_extract_string({column}, [" + marksFor(2*len(usual)) +
+		"])), json_extract_string({column}, " + name + " || '/0'), json_extract_string({column}, " + name + "))) END"
+	return strings.ReplaceAll(sql, "{column}", column), append(args, lower, lower)
 }
+
+func marksFor(n int) string { return strings.Repeat("?, ", n-1) + "?" }
 
 // isPlain reports whether a name stands in JSON as it is, in either case.
 func isPlain(name string) bool {
@@ -167,15 +174,20 @@ func escapePointer(s string) string {
 
 // text is the field as text, never null.
 func (f field) text() string {
-	if f.number {
+	if f.kind == Number {
 		return "coalesce((" + f.sql + ")::VARCHAR, '')"
 	}
 	return "coalesce(" + f.sql + ", '')"
 }
 
-// value is the field as a number, null where it is none.
+// value is the field as a number, null where it is none, or one so large that
+// sums of it could be infinite.
 func (f field) value() string {
-	return "TRY_CAST(" + f.sql + " AS DOUBLE)"
+	number := "TRY_CAST(" + f.sql + " AS DOUBLE)"
+	if f.kind == Number {
+		return number
+	}
+	return "list_filter([" + number + "], lambda v: abs(v) < 1e200)[1]"
 }
 
 // FieldFilter compares a field with values.
@@ -187,7 +199,7 @@ type FieldFilter struct {
 
 // CheckFilters tells what is wrong with filters, wrapped in ErrQuestion.
 func CheckFilters(filters []FieldFilter) error {
-	_, _, err := conditionOf(filters)
+	_, err := conditionOf(filters)
 	return err
 }
 
@@ -209,48 +221,48 @@ var numberOps = map[string]string{"gt": ">", "gte": ">=", "lt": "<", "lte": "<="
 // with a not); gt, gte, lt and lte take a number; exists and missing take none.
 var FilterOps = []string{"is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "gt", "gte", "lt", "lte", "exists", "missing"}
 
-// add puts the filter into c; body says that it looks into bodies.
-func (f FieldFilter) add(c *condition) (body bool, err error) {
+// add puts the filter into c.
+func (f FieldFilter) add(c *condition) error {
 	x, err := parseField(f.Field)
 	if err != nil {
-		return false, err
+		return err
 	}
 	wrong := func(expected string) error {
 		return fmt.Errorf("%w: filter on %s: %s: %s", ErrQuestion, x.name, f.Op, expected)
 	}
 	for _, v := range f.Values {
 		if len(v) > maxValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-			return false, wrong(fmt.Sprintf("a value must be at most %d bytes of UTF-8", maxValue))
+			return wrong(fmt.Sprintf("a value must be at most %d bytes of UTF-8", maxValue))
 		}
 	}
 	_, isText := textOps[f.Op]
 	switch {
 	case f.Op == "exists" || f.Op == "missing":
 		if len(f.Values) > 0 {
-			return false, wrong("takes no value")
+			return wrong("takes no value")
 		}
-		c.and("("+x.text()+" <> '') = ?", append(slices.Clone(x.args), f.Op == "exists")...)
+		c.about(x, "("+x.text()+" <> '') = ?", f.Op == "exists")
 	case numberOps[f.Op] != "":
 		n, err := oneNumber(f.Values)
 		if err != nil {
-			return false, wrong("takes one number")
+			return wrong("takes one number")
 		}
-		c.and(x.value()+" "+numberOps[f.Op]+" ?::DOUBLE", append(slices.Clone(x.args), n)...)
+		c.about(x, x.value()+" "+numberOps[f.Op]+" ?::DOUBLE", n)
 	case isText:
 		if len(f.Values) == 0 || len(f.Values) > maxValues {
-			return false, wrong(fmt.Sprintf("takes 1 to %d values", maxValues))
+			return wrong(fmt.Sprintf("takes 1 to %d values", maxValues))
 		}
-		return x.body, f.addText(c, x)
+		return f.addText(c, x)
 	default:
-		return false, fmt.Errorf("%w: filter on %s: operator: must be one of %s (got %q)", ErrQuestion, x.name, strings.Join(FilterOps, ", "), f.Op)
+		return fmt.Errorf("%w: filter on %s: operator: must be one of %s (got %q)", ErrQuestion, x.name, strings.Join(FilterOps, ", "), f.Op)
 	}
-	return x.body, nil
+	return nil
 }
 
 func (f FieldFilter) addText(c *condition, x field) error {
 	parts := make([]string, len(f.Values))
 	var args []any
-	expression, numeric := x.text(), x.number && (f.Op == "is" || f.Op == "is_not")
+	expression, numeric := x.text(), x.kind == Number && (f.Op == "is" || f.Op == "is_not")
 	if numeric {
 		expression = "coalesce(" + x.value() + ", 'nan')"
 	}
@@ -276,6 +288,7 @@ func (f FieldFilter) addText(c *condition, x field) error {
 		sql = "NOT " + sql
 	}
 	c.and(sql, args...)
+	c.body = c.body || x.body
 	return nil
 }
 

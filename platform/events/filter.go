@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ func build(name string, marks map[string]string, c condition, before, after []an
 type condition struct {
 	sql  string
 	args []any
+	body bool // it looks into the table of bodies
 }
 
 func (c *condition) and(sql string, args ...any) {
@@ -58,6 +60,12 @@ func (c *condition) and(sql string, args ...any) {
 	}
 	c.sql += sql
 	c.args = append(c.args, args...)
+}
+
+// about adds what a field must satisfy; sql names the field once, before args.
+func (c *condition) about(f field, sql string, args ...any) {
+	c.and(sql, slices.Concat(f.args, args)...)
+	c.body = c.body || f.body
 }
 
 func (c *condition) equal(column, value string) {

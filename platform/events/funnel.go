@@ -103,20 +103,21 @@ func (f Funnel) question() (question, error) {
 	if err := f.bounds(); err != nil {
 		return question{}, err
 	}
-	where, body, err := conditionOf(f.Filters)
+	where, err := conditionOf(f.Filters)
 	if err != nil {
 		return question{}, err
 	}
 	where.and(who + " <> ''")
 	columns := []string{who + " AS who", "epoch_us(e.time) AS us"}
 	var args []any
+	body := where.body
 	for i, step := range f.Steps {
-		c, b, err := conditionOf(step.Filters)
+		c, err := conditionOf(step.Filters)
 		if err != nil {
 			return question{}, fmt.Errorf("step %d: %w", i+1, err)
 		}
 		columns = append(columns, "coalesce(("+c.sql+"), false) AS "+ordinal("s", i))
-		args, body = append(args, c.args...), body || b
+		args, body = append(args, c.args...), body || c.body
 	}
 	return eventsOf(f.App, f.From, f.To, body, strings.Join(columns, ",\n    "), where, args), nil
 }
@@ -169,12 +170,12 @@ func (f Funnel) read(ctx context.Context, tx *sql.Tx, of question, newcomers hit
 // since 1970.
 func seen(ctx context.Context, tx *sql.Tx, f Filter, by string, filters []FieldFilter) (hits, error) {
 	if len(filters) > 0 {
-		c, body, err := conditionOf(filters)
+		c, err := conditionOf(filters)
 		if err != nil {
 			return hits{}, err
 		}
 		who, err := whoColumn(by)
-		q := eventsOf(f.App, time.Unix(0, 0), f.To, body, who+" AS key, e.time AS first, epoch_us(e.time) // ? AS bucket", c, []any{day.Microseconds()})
+		q := eventsOf(f.App, time.Unix(0, 0), f.To, c.body, who+" AS key, e.time AS first, epoch_us(e.time) // ? AS bucket", c, []any{day.Microseconds()})
 		return hits(q), err
 	}
 	h, ok, err := f.hits(ctx, tx, by, day, false)

@@ -1,8 +1,8 @@
 package events
 
 import (
+	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,78 +21,89 @@ const (
 // Field is something of an event that a search can look at. Get one from FieldOf.
 type Field struct {
 	Name string // as it was asked for
-	Kind Kind
+	Kind Kind   // Text where it is a place in a document
 
-	sql string // text of this package
-	arg any    // bound in sql; nil: none
+	field field
 }
 
-// fields are those of a fixed place, by their names in Moesif's documents (Moesif
-// wire, 7.1). request.route is the endpoint's pattern.
-var fields = map[string]Field{
-	"user_id":                    {sql: "user_id"},
-	"company_id":                 {sql: "company_id"},
-	"subscription_id":            {sql: "subscription_id"},
-	"session_token":              {sql: "session"},
-	"transaction_id":             {sql: "transaction_id"},
-	"id":                         {sql: "transaction_id"},
-	"_id":                        {sql: "transaction_id"},
-	"direction":                  {sql: "direction"},
-	"blocked_by":                 {sql: "blocked_by"},
-	"weight":                     {sql: "weight", Kind: Number},
-	"duration_ms":                {sql: "duration_us / 1000.0", Kind: Number},
-	"request.time":               {sql: "time", Kind: Time},
-	"request.verb":               {sql: "verb"},
-	"request.uri":                {sql: "coalesce(uri, coalesce(scheme || '://' || coalesce(host, ''), '') || path || coalesce('?' || query, ''))"},
-	"request.host":               {sql: "host"},
-	"request.path":               {sql: "path"},
-	"request.route":              {sql: "route"},
-	"request.ip_address":         {sql: "ip"},
-	"request.api_version":        {sql: "api_version"},
-	"request.user_agent_string":  {sql: "user_agent"},
-	"request.content_length":     {sql: "request_bytes", Kind: Number},
-	"response.status":            {sql: "nullif(status, 0)", Kind: Number},
-	"response.ip_address":        {sql: "response_ip"},
-	"response.content_length":    {sql: "response_bytes", Kind: Number},
-	"metadata.gatemeter.refused": {sql: "refused"},
+// moesifNames are the names that fields have in Moesif's documents (Moesif wire,
+// 7.1), and the console's for the same. request.route is the endpoint's pattern.
+var moesifNames = map[string]string{
+	"session_token":              "session",
+	"id":                         "transaction_id",
+	"_id":                        "transaction_id",
+	"request.verb":               "verb",
+	"request.host":               "host",
+	"request.path":               "path",
+	"request.route":              "route",
+	"request.ip_address":         "ip",
+	"request.api_version":        "api_version",
+	"request.user_agent_string":  "user_agent",
+	"request.content_length":     "request_bytes",
+	"response.content_length":    "response_bytes",
+	"metadata.gatemeter.refused": "refused",
 }
 
-// documents are the fields under which there is a JSON document.
-var documents = map[string]string{
-	"metadata.":         "json_extract_string(metadata, ?::VARCHAR)",
-	"request.headers.":  "json_extract_string(request_headers, ?::VARCHAR)",
-	"response.headers.": "json_extract_string(response_headers, ?::VARCHAR)",
+// moesifColumns are what the console has not, or not in the same way: a call
+// without an answer has no status in Moesif's documents.
+var moesifColumns = map[string]field{
+	"request.time":        {sql: "e.time", kind: Time},
+	"request.uri":         {sql: "coalesce(e.uri, coalesce(e.scheme || '://' || coalesce(e.host, ''), '') || e.path || coalesce('?' || e.query, ''))"},
+	"response.status":     {sql: "nullif(e.status, 0)", kind: Number},
+	"response.ip_address": {sql: "e.response_ip"},
 }
 
-// FieldOf finds a field by its name in Moesif's documents; an ending .raw changes
-// nothing. Below metadata, request.headers and response.headers there are all that
-// were sent, as text: headers in the letters they were sent with. Otherwise it is
-// an ErrQuestion.
+// maxMoesifName bounds the name of a field, in bytes.
+const maxMoesifName = 1100
+
+// FieldOf finds a field by its name in Moesif's documents, or else the console's;
+// an ending .raw changes nothing. Below metadata, request.body and response.body
+// there are all places that were sent, below request.headers and response.headers
+// all headers, in any case. Otherwise it is an ErrQuestion.
 func FieldOf(name string) (Field, error) {
-	bare := strings.TrimSuffix(name, ".raw")
-	if f, ok := fields[bare]; ok {
-		f.Name = name
-		return f, nil
+	bare := text(strings.TrimSuffix(name, ".raw"))
+	if other, ok := moesifNames[bare]; ok {
+		bare = other
 	}
-	for prefix, sql := range documents {
-		if path, ok := strings.CutPrefix(bare, prefix); ok && path != "" && len(path) <= 1024 {
-			if prefix == "metadata." {
-				path = strings.ReplaceAll(escapePointer(path), ".", "/")
-			} else {
-				path = escapePointer(path)
-			}
-			return Field{Name: name, sql: sql, arg: text("/" + path)}, nil
-		}
+	f, ok := moesifColumns[bare]
+	if !ok && len(bare) <= maxMoesifName {
+		f, ok = fieldNamed(bare)
 	}
-	return Field{}, fmt.Errorf("%w: field %q: not one that can be searched", ErrQuestion, name)
+	if !ok {
+		return Field{}, fmt.Errorf("%w: field %q: not one that can be searched", ErrQuestion, name)
+	}
+	return Field{Name: name, Kind: f.kind, field: f}, nil
 }
 
-// add writes the field's expression into c, with f of its text.
-func (f Field) add(c *condition, write func(sql string) string, args ...any) {
-	if f.arg != nil {
-		args = slices.Concat([]any{f.arg}, args)
+// Free reports whether the values can be anything: those of a place in a document.
+func (f Field) Free() bool { return f.field.place }
+
+// asNumber is a free field by those of its values that are numbers.
+func (f Field) asNumber() Field {
+	if f.Free() {
+		f.field.sql, f.field.kind, f.Kind = f.field.value(), Number, Number
 	}
-	c.and(write(f.sql), args...)
+	return f
+}
+
+// against is the field as it is compared with v: a free one is a number beside a number.
+func (f Field) against(v any) Field {
+	switch v.(type) {
+	case json.Number, float64, int64, int:
+		return f.asNumber()
+	}
+	return f
+}
+
+// sortable is the field as events can be sorted by it.
+func (f Field) sortable() (Field, error) {
+	if f.Name == "" {
+		return FieldOf("request.time")
+	}
+	if f = f.asNumber(); f.Kind == Text {
+		return f, fmt.Errorf("%w: sort: %q cannot be sorted by: use request.time, duration_ms, response.status, weight or another number", ErrQuestion, f.Name)
+	}
+	return f, nil
 }
 
 // value turns a JSON value into one that can be compared with the field's: nil,
@@ -121,8 +132,11 @@ func (f Field) value(v any) (any, error) {
 
 // mark is where a value of the field is bound.
 func (f Field) mark() string {
-	if f.Kind == Time {
+	switch f.Kind {
+	case Time:
 		return "make_timestamp(?::BIGINT)"
+	case Number:
+		return "?::DOUBLE"
 	}
 	return "?"
 }

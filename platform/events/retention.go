@@ -36,7 +36,7 @@ type Cohort struct {
 
 // Retention answers with a cohort for each week, the oldest first.
 func (s *Store) Retention(ctx context.Context, r Retention) ([]Cohort, error) {
-	who, returning, body, err := r.parse()
+	who, returning, err := r.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (s *Store) Retention(ctx context.Context, r Retention) ([]Cohort, error) {
 		}
 		active := question(all)
 		if len(r.Return) > 0 {
-			active = eventsOf(r.App, begin, r.To, body, who+" AS key, epoch_us(e.time) // ? AS bucket", returning, []any{day.Microseconds()})
+			active = eventsOf(r.App, begin, r.To, returning.body, who+" AS key, epoch_us(e.time) // ? AS bucket", returning, []any{day.Microseconds()})
 		}
 		args := append(slices.Clone(all.args), mondayShift, weekOf(begin))
 		args = append(append(args, mondayShift), active.args...)
@@ -78,25 +78,25 @@ func (s *Store) Retention(ctx context.Context, r Retention) ([]Cohort, error) {
 
 // Check tells what is wrong with a question, wrapped in ErrQuestion.
 func (r Retention) Check() error {
-	_, _, _, err := r.parse()
+	_, _, err := r.parse()
 	return err
 }
 
 // begin is that of the first week.
 func (r Retention) begin() time.Time { return weekBegin(weekOf(r.To.Add(-1)) - int64(r.Weeks) + 1) }
 
-func (r Retention) parse() (who string, returning condition, body bool, err error) {
+func (r Retention) parse() (who string, returning condition, err error) {
 	if who, err = whoColumn(r.By); err != nil {
-		return "", condition{}, false, err
+		return "", condition{}, err
 	}
 	if r.Weeks < 1 || r.Weeks > MaxWeeks {
-		return "", condition{}, false, fmt.Errorf("%w: weeks: must be 1 to %d (got %d)", ErrQuestion, MaxWeeks, r.Weeks)
+		return "", condition{}, fmt.Errorf("%w: weeks: must be 1 to %d (got %d)", ErrQuestion, MaxWeeks, r.Weeks)
 	}
 	if err = checkRange(r.App, r.begin(), r.To); err != nil {
-		return "", condition{}, false, err
+		return "", condition{}, err
 	}
-	returning, body, err = conditionOf(append(slices.Clone(r.Filters), r.Return...))
-	return who, returning, body, err
+	returning, err = conditionOf(append(slices.Clone(r.Filters), r.Return...))
+	return who, returning, err
 }
 
 // weekOf numbers the weeks of UTC.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
@@ -22,7 +24,7 @@ type Search struct {
 	Filter Filter // App is required
 	Where  Where
 	Hits   Where // what the hits must satisfy besides; not the aggregates
-	Sort   Field // request.time when it is the zero Field; a number or a time
+	Sort   Field // request.time when it is the zero Field; a number, a time, or free
 	Up     bool  // lowest first
 	After  *Place
 	Skip   int // 10000 at most
@@ -66,15 +68,11 @@ func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
 	if err := hits.where(q.Hits); err != nil {
 		return found, err
 	}
-	if q.Sort.Name == "" {
-		q.Sort = fields["request.time"]
-		q.Sort.Name = "request.time"
-	}
-	if q.Sort.Kind == Text || q.Sort.arg != nil {
-		return found, fmt.Errorf("%w: sort: %q cannot be sorted by: use request.time, duration_ms, response.status or weight", ErrQuestion, q.Sort.Name)
+	if q.Sort, err = q.Sort.sortable(); err != nil {
+		return found, err
 	}
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		err := query(ctx, tx, build("count", nil, hits, nil, nil), func(rows *sql.Rows) error { return rows.Scan(&found.Total) })
+		err := query(ctx, tx, q.Filter.tables(hits.body).build("count", nil, hits, nil, nil), func(rows *sql.Rows) error { return rows.Scan(&found.Total) })
 		if err != nil {
 			return err
 		}
@@ -84,7 +82,7 @@ func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
 			}
 		}
 		budget := maxGroupBuckets
-		found.Aggs, err = aggregate(ctx, tx, base, nil, q.Aggs, &budget)
+		found.Aggs, err = aggregation{tx, q.Filter, base, &budget}.answer(ctx, q.Aggs)
 		return err
 	})
 	if err != nil {
@@ -108,11 +106,35 @@ func (c *condition) where(w Where) error {
 		return err
 	}
 	c.and(more.sql, more.args...)
+	c.body = c.body || more.body
 	return nil
 }
 
 func (c *condition) copy() condition {
-	return condition{c.sql, append([]any(nil), c.args...)}
+	return condition{c.sql, slices.Clone(c.args), c.body}
+}
+
+// tables are what a search reads: events e, and their bodies b where it asks about these.
+type tables struct {
+	sql  string
+	args []any
+}
+
+func (f Filter) tables(bodies bool) tables {
+	if !bodies {
+		return tables{sql: "events AS e"}
+	}
+	// Its error is that of the search's own condition, which has more.
+	within, _ := Filter{App: f.App, From: f.From, To: f.To}.condition()
+	return tables(build("search_bodies", nil, within, nil, nil))
+}
+
+// build is the function build for a statement with the mark {tables}, which stands
+// before {where}.
+func (t tables) build(name string, marks map[string]string, c condition, before, after []any) question {
+	all := map[string]string{"tables": t.sql}
+	maps.Copy(all, marks)
+	return build(name, all, c, slices.Concat(before, t.args), after)
 }
 
 // page reads the hits.
@@ -126,31 +148,29 @@ func (q Search) page(ctx context.Context, tx *sql.Tx, c condition, found *Found)
 			return err
 		}
 	}
-	order := "(" + q.Sort.sql + ") " + direction + " NULLS LAST, transaction_id " + direction
-	marks := map[string]string{"columns": wireColumns, "order": order}
-	err := query(ctx, tx, build("search", marks, c, nil, []any{q.Limit, q.Skip}), func(rows *sql.Rows) error {
-		e, err := scanEvent(rows)
+	f := q.Sort.field
+	marks := map[string]string{"columns": wireColumns, "sort": "(" + f.sql + ")", "direction": direction}
+	from := q.Filter.tables(c.body || f.body)
+	err := query(ctx, tx, from.build("search", marks, c, f.args, []any{q.Limit, q.Skip}), func(rows *sql.Rows) error {
+		var sorted any
+		e, err := scanEvent(rows, &sorted)
 		found.Events = append(found.Events, e)
+		found.Places = append(found.Places, Place{Value: sortValue(sorted), ID: e.TransactionID})
 		return err
 	})
-	if err != nil {
+	if err != nil || !q.Bodies || len(found.Events) == 0 {
 		return err
-	}
-	for i := range found.Events {
-		found.Places = append(found.Places, q.place(&found.Events[i]))
-	}
-	if !q.Bodies || len(found.Events) == 0 {
-		return nil
 	}
 	return addBodiesOfAny(ctx, tx, q.Filter.App, found.Events)
 }
 
 // after narrows c to what comes behind q.After.
 func (q Search) after(c *condition, beyond string) error {
-	sort, mark := "("+q.Sort.sql+")", q.Sort.mark()
+	sort, mark, args := "("+q.Sort.field.sql+")", q.Sort.mark(), q.Sort.field.args
+	c.body = c.body || q.Sort.field.body
 	if q.After.Value == nil {
 		if q.After.ID != "" {
-			c.and("("+sort+" IS NULL AND transaction_id "+beyond+" ?)", text(q.After.ID))
+			c.about(q.Sort.field, "("+sort+" IS NULL AND e.transaction_id "+beyond+" ?)", text(q.After.ID))
 			return nil
 		}
 		c.and("false")
@@ -160,45 +180,25 @@ func (q Search) after(c *condition, beyond string) error {
 	if err != nil {
 		return err
 	}
-	if q.After.ID == "" {
-		c.and("("+sort+" "+beyond+" "+mark+" OR "+sort+" IS NULL)", v)
-		return nil
+	further := []any{v}
+	tie := ""
+	if q.After.ID != "" {
+		tie = " OR (" + sort + " = " + mark + " AND e.transaction_id " + beyond + " ?)"
+		further = slices.Concat(further, args, []any{v, text(q.After.ID)})
 	}
-	c.and("("+sort+" "+beyond+" "+mark+" OR ("+sort+" = "+mark+" AND transaction_id "+beyond+" ?) OR "+sort+" IS NULL)", v, v, text(q.After.ID))
+	c.about(q.Sort.field, "("+sort+" "+beyond+" "+mark+tie+" OR "+sort+" IS NULL)", append(further, args...)...)
 	return nil
 }
 
-// place tells where an event stands.
-func (q Search) place(e *wire.Event) Place {
-	p := Place{ID: e.TransactionID}
-	switch q.Sort.sql {
-	case fields["request.time"].sql:
-		p.Value = e.Request.Time
-	case fields["weight"].sql:
-		p.Value = float64(e.Weight)
-	case fields["response.status"].sql:
-		if e.Response != nil && e.Response.Status != 0 {
-			p.Value = float64(e.Response.Status)
-		}
-	case fields["duration_ms"].sql:
-		if e.Response != nil && !e.Response.Time.IsZero() {
-			p.Value = math.Max(0, float64(e.Response.Time.Sub(e.Request.Time).Microseconds())/1000)
-		}
-	case fields["request.content_length"].sql:
-		p.Value = lengthOf(e.Request.ContentLength)
-	case fields["response.content_length"].sql:
-		if e.Response != nil {
-			p.Value = lengthOf(e.Response.ContentLength)
-		}
+// sortValue is the value of a hit's place.
+func sortValue(v any) any {
+	if at, ok := v.(time.Time); ok {
+		return at.UTC()
 	}
-	return p
-}
-
-func lengthOf(n int64) any {
-	if n < 0 {
-		return nil
+	if n, ok := number(v); ok {
+		return n
 	}
-	return float64(n)
+	return nil
 }
 
 // addBodiesOfAny is addBodies for events in any order.

@@ -23,7 +23,8 @@ type (
 		Field  Field
 		Values []any
 	}
-	// Within holds for events whose field lies between the values; nil is open.
+	// Within holds for events whose field lies between the values; nil is open. A
+	// free field is compared with numbers as a number, with texts as a text.
 	Within struct {
 		Field                   Field
 		Over, From, Upto, Under any // >, >=, <=, <
@@ -57,7 +58,7 @@ func joined(list []Where, with, empty string) (condition, error) {
 			return c, err
 		}
 		parts[i] = c.sql
-		out.args = append(out.args, c.args...)
+		out.args, out.body = append(out.args, c.args...), out.body || c.body
 	}
 	out.sql = "(" + strings.Join(parts, with) + ")"
 	return out, nil
@@ -82,8 +83,7 @@ func (o OneOf) condition() (c condition, err error) {
 			return c, err
 		}
 	}
-	marks := strings.Repeat("?, ", len(values)-1) + "?"
-	o.Field.add(&c, func(sql string) string { return "coalesce((" + sql + ") IN (" + marks + "), false)" }, values...)
+	c.about(o.Field.field, "coalesce(("+o.Field.field.sql+") IN ("+marksFor(len(values))+"), false)", values...)
 	return c, nil
 }
 
@@ -96,20 +96,19 @@ func (r Within) condition() (c condition, err error) {
 		if end.value == nil {
 			continue
 		}
-		v, err := r.Field.value(end.value)
+		x := r.Field.against(end.value)
+		v, err := x.value(end.value)
 		if err != nil {
 			return c, err
 		}
-		r.Field.add(&c, func(sql string) string {
-			return "coalesce((" + sql + ") " + end.operator + " " + r.Field.mark() + ", false)"
-		}, v)
+		c.about(x.field, "coalesce(("+x.field.sql+") "+end.operator+" "+x.mark()+", false)", v)
 	}
 	c.sql += ")"
 	return c, nil
 }
 
 func (h Has) condition() (c condition, err error) {
-	h.Field.add(&c, func(sql string) string { return "((" + sql + ") IS NOT NULL)" })
+	c.about(h.Field.field, "(("+h.Field.field.sql+") IS NOT NULL)")
 	return c, nil
 }
 
@@ -117,9 +116,7 @@ func (w Containing) condition() (c condition, err error) {
 	if w.Field.Kind == Time {
 		return c, fmt.Errorf("%w: field %q: is a time: ask for a range", ErrQuestion, w.Field.Name)
 	}
-	w.Field.add(&c, func(sql string) string {
-		return "contains(lower(coalesce((" + sql + ")::VARCHAR, '')), lower(?))"
-	}, text(w.Text))
+	c.about(w.Field.field, "contains(lower(coalesce(("+w.Field.field.sql+")::VARCHAR, '')), lower(?))", text(w.Text))
 	return c, nil
 }
 
@@ -127,6 +124,6 @@ func (w Beginning) condition() (c condition, err error) {
 	if w.Field.Kind != Text {
 		return c, fmt.Errorf("%w: field %q: is no text", ErrQuestion, w.Field.Name)
 	}
-	w.Field.add(&c, func(sql string) string { return "starts_with(coalesce((" + sql + "), ''), ?)" }, text(w.Text))
+	c.about(w.Field.field, "starts_with(coalesce(("+w.Field.field.sql+"), ''), ?)", text(w.Text))
 	return c, nil
 }

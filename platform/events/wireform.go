@@ -22,8 +22,8 @@ var briefColumns = strings.Replace(wireColumns, "request_headers, response_heade
 // scanEvent puts the wire form together again, bodies apart. It differs from
 // what was sent in this only: a weight of 0 is 1, the fields of a repeated
 // header stand together, an answer is not older than its request, and times that
-// were ahead are moved.
-func scanEvent(rows *sql.Rows) (wire.Event, error) {
+// were ahead are moved. Columns behind those of the event are read into more.
+func scanEvent(rows *sql.Rows, more ...any) (wire.Event, error) {
 	var (
 		e                                          wire.Event
 		answer                                     wire.Response
@@ -37,9 +37,9 @@ func scanEvent(rows *sql.Rows) (wire.Event, error) {
 		answered                                   bool
 		target                                     uri
 	)
-	err := rows.Scan(&at, &e.TransactionID, &duration, &user, &company, &subscription, &session, &e.Request.Verb,
+	err := rows.Scan(append([]any{&at, &e.TransactionID, &duration, &user, &company, &subscription, &session, &e.Request.Verb,
 		&scheme, &host, &target.path, &query, &rest, &answer.Status, &answered, &ip, &responseIP, &version, &direction,
-		&requestBytes, &responseBytes, &e.Weight, &blockedBy, &requestHeaders, &responseHeaders, &metadata)
+		&requestBytes, &responseBytes, &e.Weight, &blockedBy, &requestHeaders, &responseHeaders, &metadata}, more...)...)
 	if err != nil {
 		return wire.Event{}, fmt.Errorf("read event: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gatemeter/gatemeter/platform/events"
 )
@@ -63,13 +62,15 @@ func (p *parser) agg(at string, v any, depth int) (a events.Agg, err error) {
 		a, err = p.termsAgg(at, value, a)
 	case "date_histogram":
 		a, err = p.histogram(at, value, a)
+	case events.Ranges:
+		a, err = p.ranges(at, value, a)
 	case events.Sum, events.Avg, events.Min, events.Max, events.ValueCount, events.Cardinality, events.Percentiles:
 		if len(a.Sub) > 0 {
 			return a, bad(at, "cannot have aggs below")
 		}
 		a, err = p.metric(at, kind, value)
 	default:
-		err = bad(at, "is not known here: known are terms, date_histogram, sum, avg, min, max, value_count, cardinality and percentiles")
+		err = bad(at, "is not known here: known are terms, date_histogram, range, sum, avg, min, max, value_count, cardinality and percentiles")
 	}
 	return a, err
 }
@@ -228,46 +229,4 @@ func upward(at string, v any) (bool, error) {
 		return false, nil
 	}
 	return false, bad(at, "must be asc or desc")
-}
-
-// aggregations writes answers as Elasticsearch does.
-func aggregations(answers []events.AggAnswer) object {
-	out := object{}
-	for _, x := range answers {
-		switch x.Agg.What {
-		case events.Terms, events.Histogram:
-			buckets := make([]object, len(x.Buckets))
-			for i, b := range x.Buckets {
-				o := aggregations(b.Aggs)
-				o["key"], o["doc_count"] = b.Key, b.Events
-				if at, ok := b.Key.(time.Time); ok {
-					o["key"], o["key_as_string"] = at.UnixMilli(), at.Format("2006-01-02T15:04:05.000Z")
-				}
-				buckets[i] = o
-			}
-			o := object{"buckets": buckets}
-			if x.Agg.What == events.Terms {
-				o["sum_other_doc_count"], o["doc_count_error_upper_bound"] = x.Others, 0
-			}
-			out[x.Agg.Name] = o
-		case events.Percentiles:
-			values := object{}
-			for i, p := range x.Agg.Percents {
-				values[percent(p)] = x.Values[i]
-			}
-			out[x.Agg.Name] = object{"values": values}
-		default:
-			out[x.Agg.Name] = object{"value": x.Values[0]}
-		}
-	}
-	return out
-}
-
-// percent writes 95 as "95.0", as Elasticsearch does.
-func percent(p float64) string {
-	s := strconv.FormatFloat(p, 'f', -1, 64)
-	if !strings.Contains(s, ".") {
-		s += ".0"
-	}
-	return s
 }

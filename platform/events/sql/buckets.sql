@@ -2,7 +2,7 @@
 -- last column is how many events the other buckets of the same parent have.
 WITH hits AS (
     SELECT {fields}
-    FROM events
+    FROM {tables}
     WHERE {where}
 ),
 buckets AS (

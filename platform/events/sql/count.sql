@@ -1,3 +1,3 @@
 SELECT count(*)
-FROM events
+FROM {tables}
 WHERE {where};

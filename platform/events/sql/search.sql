@@ -1,11 +1,11 @@
 -- The rows are found by few columns first: all of them are read of the page only.
-SELECT {columns}
+SELECT {columns}, found.sorted
 FROM events
-WHERE rowid IN (
-    SELECT rowid
-    FROM events
+JOIN (
+    SELECT e.rowid AS row, {sort} AS sorted
+    FROM {tables}
     WHERE {where}
-    ORDER BY {order}
+    ORDER BY sorted {direction} NULLS LAST, e.transaction_id {direction}
     LIMIT ? OFFSET ?
-)
-ORDER BY {order};
+) AS found ON events.rowid = found.row
+ORDER BY found.sorted {direction} NULLS LAST, transaction_id {direction};
