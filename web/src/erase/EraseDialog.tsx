@@ -13,10 +13,12 @@ interface Props {
   kind: Kind;
   id: string;
   onClose: () => void;
+  /** It has begun. */
+  onBegun?: () => void;
 }
 
 /** Asks, with the id to be typed, before a customer is erased; then shows how far that is. */
-export function EraseDialog({ app, kind, id, onClose }: Props) {
+export function EraseDialog({ app, kind, id, onClose, onBegun }: Props) {
   const at = useLocation();
   const [typed, setTyped] = useState("");
   const would = useErasable(app, kind, id);
@@ -25,6 +27,7 @@ export function EraseDialog({ app, kind, id, onClose }: Props) {
   const begin = () =>
     erase.mutate({ kind, id }, {
       onSuccess: (made) => {
+        onBegun?.();
         onClose();
         go(href(["settings", "erasures"], { app: at.query.get("app") ?? undefined, erasure: made.id }));
       },

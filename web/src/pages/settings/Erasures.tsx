@@ -60,7 +60,7 @@ function Who({ app }: { app: App }) {
         <TextInput label="Id" className={css.id} autoComplete="off" spellCheck={false} maxLength={1024} value={id} onChange={(event) => setId(event.currentTarget.value)} />
         <Button type="submit" color="red" variant="light" disabled={!id}>Erase…</Button>
       </form>
-      {asking && <EraseDialog app={app} kind={kind} id={id} onClose={() => setAsking(false)} />}
+      {asking && <EraseDialog app={app} kind={kind} id={id} onBegun={() => setId("")} onClose={() => setAsking(false)} />}
     </section>
   );
 }
