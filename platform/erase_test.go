@@ -87,6 +87,19 @@ func TestAnErasedUserIsInNoFile(t *testing.T) {
 		}
 	}
 
+	type preview struct {
+		Profile                 bool
+		Events, Bodies, Actions int64
+	}
+	var would, nobody preview
+	s.ask("/erasures/preview?kind=user&id="+planted, &would)
+	s.ask("/erasures/preview?kind=company&id="+planted, &nobody)
+	if (would != preview{true, 30, 30, 1}) || (nobody != preview{}) {
+		t.Errorf("it would delete %+v, of a company of that name %+v", would, nobody)
+	}
+	if a := s.do(http.MethodGet, "/api/v1/erasures/preview?kind=user", "", auth...); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("a preview of nobody: %d", a.status)
+	}
 	a := s.do(http.MethodPost, "/api/v1/erasures", `{"kind":"user","id":"`+planted+`"}`, auth...)
 	var e struct {
 		ID     string

@@ -31,6 +31,16 @@ func TestEventsAreExportedInThreeFormats(t *testing.T) {
 		return s.do(http.MethodGet, "/api/v1/events/export?"+query, "", "Authorization", "Bearer "+adminToken)
 	}
 
+	var would struct{ Events, Bytes, Most int64 }
+	s.ask("/events/export/preview?format=csv&user_id=ada", &would)
+	if would.Events != 1 || would.Bytes < 100 || would.Most != 10_000_000 {
+		t.Errorf("preview %+v", would)
+	}
+	s.ask("/events/export/preview?bodies=true", &would)
+	if would.Events != 3 || would.Most != 0 {
+		t.Errorf("preview of NDJSON %+v", would)
+	}
+
 	lines := strings.Split(strings.TrimSpace(string(get("format=ndjson&bodies=true").body)), "\n")
 	if len(lines) != 3 || !strings.Contains(lines[0], `"user_id":"ada"`) || !strings.Contains(lines[0], `"card":"a"`) {
 		t.Errorf("NDJSON %q", lines)
@@ -62,7 +72,7 @@ func TestEventsAreExportedInThreeFormats(t *testing.T) {
 		t.Errorf("Parquet %q, %q, %v", users, bodies, err)
 	}
 
-	for query, want := range map[string]int{"format=xls": 422, "format=csv&status=abc": 422, "format=parquet&app=none": 404} {
+	for query, want := range map[string]int{"format=xls": 422, "format=csv&status=abc": 422, "format=csv&from=-1h&to=-2h": 422, "format=parquet&app=none": 404} {
 		if a := get(query); a.status != want {
 			t.Errorf("%s: %d %s", query, a.status, a.body)
 		}

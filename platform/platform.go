@@ -51,6 +51,8 @@ type Options struct {
 	ApplicationID string
 	// OIDC is the issuer that people can sign in through; the zero value: none.
 	OIDC access.OIDC
+	// AuditDays is for how many days the audit log is kept; 0 is access.DefaultAuditDays.
+	AuditDays int
 	// Version is shown in the console.
 	Version string
 	Clock   func() time.Time // time.Now when nil
@@ -181,7 +183,7 @@ func (p *Platform) openStores(ctx context.Context, o Options) (err error) {
 	p.closers = append(p.closers, p.state.Close)
 	p.gate, err = access.Open(ctx, p.state, access.Options{
 		AdminToken: o.AdminToken, FirstApplicationID: o.ApplicationID, SecretsFile: filepath.Join(p.dir, "secrets"),
-		OIDC: o.OIDC, Clock: o.Clock, Logger: o.Logger,
+		OIDC: o.OIDC, AuditDays: o.AuditDays, Clock: o.Clock, Logger: o.Logger,
 	})
 	if err != nil {
 		return err

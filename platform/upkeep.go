@@ -60,6 +60,7 @@ func (p *Platform) rooms() []erase.Room {
 func (p *Platform) keepUp(ctx context.Context) (done func()) {
 	var all sync.WaitGroup
 	all.Go(func() { p.retention.Run(ctx) })
+	all.Go(func() { p.gate.KeepAudit(ctx) })
 	all.Go(func() { p.erasures.Run(ctx) })
 	all.Go(func() { p.sources.Run(ctx) })
 	all.Go(func() { p.customers.Run(ctx, p.log) })

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -24,12 +25,16 @@ func platformCommands() []*cobra.Command {
 func platformCommand() *cobra.Command {
 	var listen, data string
 	var sso access.OIDC
+	var auditDays int
 	cmd := &cobra.Command{
 		Use:     "platform",
 		Short:   "Run the platform: collector API, event store and console",
 		Example: "  gatemeter platform --listen 0.0.0.0:9700 --data /var/lib/gatemeter",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := auditDaysOf(cmd.Flags(), auditDays); err != nil {
+				return err
+			}
 			p, err := platform.Open(cmd.Context(), platform.Options{
 				Dir:           data,
 				Listen:        listen,
@@ -37,6 +42,7 @@ func platformCommand() *cobra.Command {
 				AdminToken:    os.Getenv("GATEMETER_ADMIN_TOKEN"),
 				ApplicationID: os.Getenv("GATEMETER_APPLICATION_ID"),
 				OIDC:          sso,
+				AuditDays:     auditDays,
 				Version:       version,
 			})
 			if err != nil {
@@ -47,8 +53,25 @@ func platformCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&listen, "listen", platform.DefaultListen, "address of the collector API and the console")
 	cmd.Flags().StringVar(&data, "data", "./gatemeter-data", "data directory")
+	cmd.Flags().IntVar(&auditDays, "audit-days", access.DefaultAuditDays, "days for which entries of the audit log are kept, 1 to 36500 (GATEMETER_AUDIT_DAYS)")
 	addOIDC(cmd.Flags(), &sso)
 	return cmd
+}
+
+// auditDaysOf takes the days from the environment when no flag says them. The zero is
+// refused here, because it means the default elsewhere.
+func auditDaysOf(flags *pflag.FlagSet, days int) error {
+	const flag, variable = "audit-days", "GATEMETER_AUDIT_DAYS"
+	if text := os.Getenv(variable); text != "" && !flags.Changed(flag) {
+		if err := flags.Set(flag, text); err != nil {
+			return fmt.Errorf("%s: %w", variable, err)
+		}
+		days, _ = flags.GetInt(flag) // it is one
+	}
+	if days == 0 {
+		return fmt.Errorf("--%s (%s): must be 1 to %d (got 0)", flag, variable, access.MaxAuditDays)
+	}
+	return nil
 }
 
 // addOIDC adds how people sign in through an issuer. Each flag's default comes from

@@ -45,9 +45,12 @@ type Options struct {
 	// its owner only.
 	SecretsFile string
 	// OIDC is the issuer that people can sign in through, if any.
-	OIDC   OIDC
-	Clock  func() time.Time // time.Now when nil
-	Logger *slog.Logger     // slog.Default() when nil
+	OIDC OIDC
+	// AuditDays is for how many days entries of the audit log are kept, 1 to
+	// MaxAuditDays; 0 is DefaultAuditDays.
+	AuditDays int
+	Clock     func() time.Time // time.Now when nil
+	Logger    *slog.Logger     // slog.Default() when nil
 }
 
 // Gate decides who may come in. It is safe for concurrent use.
@@ -59,6 +62,8 @@ type Gate struct {
 
 	admin    [sha256.Size]byte // hash of the administrator's token
 	hasAdmin bool
+
+	keepAudit int // days
 
 	apps     atomic.Pointer[appIndex]
 	appsMu   sync.Mutex          // held while applications are changed and indexed again
@@ -88,6 +93,10 @@ func Open(ctx context.Context, db *state.DB, o Options) (*Gate, error) {
 		hashing: make(chan struct{}, 2),
 		tries:   newLimiter(10, 6*time.Second, o.Clock),
 		bearers: newLimiter(100, time.Second, o.Clock),
+	}
+	var err error
+	if g.keepAudit, err = auditDays(o.AuditDays); err != nil {
+		return nil, err
 	}
 	if err := o.OIDC.check(); err != nil {
 		return nil, err

@@ -144,3 +144,9 @@ INSERT INTO audit (at, who_kind, who_id, who_name, address, operation, target, a
 SELECT number, at, who_kind, who_id, who_name, address, operation, target, app, notes FROM audit
 WHERE (? = 0 OR number < ?) AND (? = '' OR who_id = ?)
 ORDER BY number DESC LIMIT ?;
+
+-- name: set_audit_horizon
+UPDATE audit_horizon SET before = ? WHERE one = 1;
+
+-- name: sweep_audit
+DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE at < ? ORDER BY at LIMIT ?);

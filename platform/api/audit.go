@@ -32,15 +32,16 @@ type auditRequest struct {
 
 type auditAnswer struct {
 	Body struct {
-		Entries []AuditEntry `json:"entries" nullable:"false" doc:"What was done, newest first."`
-		Next    string       `json:"next" doc:"Cursor of the next page; empty at the end." example:"1105"`
+		Entries  []AuditEntry `json:"entries" nullable:"false" doc:"What was done, newest first."`
+		Next     string       `json:"next" doc:"Cursor of the next page; empty at the end." example:"1105"`
+		KeptDays int          `json:"kept_days" doc:"An entry is deleted when it is so many days old." example:"400"`
 	}
 }
 
 func (a *api) addAudit() {
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/v1/audit", Tags: []string{"audit"}, Metadata: needs(access.ReadAudit), Errors: []int{401, 403, 422, 503},
-		Summary: "Audit log", Description: "Every change that was made through this API or by signing in. Nothing is ever taken out of it.",
+		Summary: "Audit log", Description: "Every change that was made through this API or by signing in. Nothing is taken out of it before it is kept_days old.",
 	}, func(ctx context.Context, r *auditRequest) (*auditAnswer, error) {
 		var before int64
 		if r.Cursor != "" {
@@ -54,6 +55,7 @@ func (a *api) addAudit() {
 			return nil, a.failure(ctx, err)
 		}
 		answer := &auditAnswer{}
+		answer.Body.KeptDays = a.Gate.AuditDays()
 		if len(list) > r.Limit {
 			list = list[:r.Limit]
 			answer.Body.Next = strconv.FormatInt(list[r.Limit-1].Number, 10)

@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gatemeter/gatemeter/platform/access"
+	"github.com/gatemeter/gatemeter/platform/customers"
 	"github.com/gatemeter/gatemeter/platform/erase"
+	"github.com/gatemeter/gatemeter/platform/events"
 )
 
 // Erasures erase customers.
@@ -15,6 +18,7 @@ type Erasures interface {
 	Request(ctx context.Context, app, kind, id string) (erase.Erasure, error)
 	List(ctx context.Context, app string) ([]erase.Erasure, error)
 	Erasure(ctx context.Context, app, id string) (erase.Erasure, error)
+	Erasable(ctx context.Context, app, kind, id string) (events.Deleted, error)
 }
 
 // Erasure is a customer's data being deleted, or that it was.
@@ -47,7 +51,24 @@ type erasureRequest struct {
 	ID string `path:"id" maxLength:"255" doc:"The erasure's id." example:"erasure_QJ3ZVK5T7XW2MB4RNC6YHDPLAE"`
 }
 
+// ErasurePreview is what an erasure would delete.
+type ErasurePreview struct {
+	Profile bool  `json:"profile" doc:"Whether there is a profile; it goes, with a company's subscriptions." example:"true"`
+	Events  int64 `json:"events" doc:"Calls that would be deleted, with their headers." example:"1204"`
+	Bodies  int64 `json:"bodies" doc:"Calls of these that have bodies." example:"980"`
+	Actions int64 `json:"actions" doc:"Actions that would be deleted." example:"12"`
+	Rollups int64 `json:"rollups" doc:"Rows of sums in which it would be nobody's." example:"310"`
+}
+
+type previewErasureRequest struct {
+	OfApp
+	Kind string `query:"kind" required:"true" enum:"user,company" doc:"What would be erased." example:"user"`
+	ID   string `query:"id" required:"true" minLength:"1" maxLength:"1024" doc:"The user's or company's id." example:"ada"`
+}
+
 type (
+	erasurePreviewAnswer struct{ Body ErasurePreview }
+
 	erasureAnswer  struct{ Body Erasure }
 	erasuresAnswer struct {
 		Body struct {
@@ -62,10 +83,10 @@ type (
 )
 
 func (a *api) addErasures() {
-	tags, errors := []string{"upkeep"}, []int{401, 403, 404, 422, 503}
+	tags, statuses := []string{"upkeep"}, []int{401, 403, 404, 422, 503}
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "request-erasure", Method: http.MethodPost, Path: "/api/v1/erasures", DefaultStatus: http.StatusAccepted,
-		Tags: tags, Metadata: needs(access.EraseEvents), Errors: errors, Summary: "Erase a user or company",
+		Tags: tags, Metadata: needs(access.EraseEvents), Errors: statuses, Summary: "Erase a user or company",
 		Description: "Deletes the profile, the events with their headers and bodies, the actions, and the place in rules, whatever was accepted until now; sums keep the calls " +
 			"as nobody's. The files are rewritten, so that the bytes are gone as well. It cannot be undone, goes on after a restart, and ends with a receipt.",
 	}, func(ctx context.Context, r *requestErasureRequest) (*erasureAnswer, error) {
@@ -81,7 +102,7 @@ func (a *api) addErasures() {
 	})
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "list-erasures", Method: http.MethodGet, Path: "/api/v1/erasures", Tags: tags, Metadata: needs(access.EraseEvents),
-		Errors: errors, Summary: "Erasures, newest first",
+		Errors: statuses, Summary: "Erasures, newest first",
 	}, func(ctx context.Context, r *OfApp) (*erasuresAnswer, error) {
 		app, err := a.application(r.App)
 		if err != nil {
@@ -99,8 +120,22 @@ func (a *api) addErasures() {
 		return answer, nil
 	})
 	huma.Register(a.huma, huma.Operation{
+		OperationID: "preview-erasure", Method: http.MethodGet, Path: "/api/v1/erasures/preview", Tags: tags, Metadata: needs(access.EraseEvents),
+		Errors: statuses, Summary: "What an erasure would delete now", Description: "Rules, sampling rates and cohorts that name the customer are not counted; they forget it too.",
+	}, func(ctx context.Context, r *previewErasureRequest) (*erasurePreviewAnswer, error) {
+		app, err := a.application(r.App)
+		if err != nil {
+			return nil, a.failure(ctx, err)
+		}
+		would, err := a.wouldErase(ctx, app.ID, r.Kind, r.ID)
+		if err != nil {
+			return nil, a.failure(ctx, err)
+		}
+		return &erasurePreviewAnswer{Body: would}, nil
+	})
+	huma.Register(a.huma, huma.Operation{
 		OperationID: "get-erasure-receipt", Method: http.MethodGet, Path: "/api/v1/erasures/{id}/receipt", Tags: tags, Metadata: needs(access.EraseEvents),
-		Errors: append(errors, 409), Summary: "The receipt of an erasure",
+		Errors: append(statuses, 409), Summary: "The receipt of an erasure",
 		Description: "What was deleted, when, how many rows of each table, and what remains. customer_sha256 is the SHA-256 of the salt, a colon, the kind, a colon and the id.",
 		Responses:   binaryAnswer("application/json", "The receipt."),
 	}, func(ctx context.Context, r *erasureRequest) (*receiptAnswer, error) {
@@ -117,4 +152,22 @@ func (a *api) addErasures() {
 		}
 		return &receiptAnswer{Disposition: `attachment; filename="` + e.ID + `.json"`, ContentType: "application/json", Body: []byte(e.Receipt)}, nil
 	})
+}
+
+func (a *api) wouldErase(ctx context.Context, app, kind, id string) (would ErasurePreview, err error) {
+	if kind == erase.Company {
+		_, err = a.Customers.Company(ctx, app, id)
+	} else {
+		_, err = a.Customers.User(ctx, app, id)
+	}
+	if err != nil && !errors.Is(err, customers.ErrNotFound) {
+		return would, err
+	}
+	would.Profile = err == nil
+	d, err := a.Erasures.Erasable(ctx, app, kind, id)
+	if err != nil {
+		return would, err
+	}
+	would.Events, would.Bodies, would.Actions, would.Rollups = d.Events, d.Bodies, d.Actions, d.Rollups
+	return would, nil
 }

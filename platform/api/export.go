@@ -27,6 +27,7 @@ const (
 
 // Exporter writes events into files.
 type Exporter interface {
+	ExportCount(ctx context.Context, f events.Filter) (events int64, err error)
 	ExportSize(ctx context.Context, f events.Filter, format string, bodies bool) (bytes int64, err error)
 	Export(ctx context.Context, f events.Filter, format, path string, bodies bool) error
 }
@@ -50,7 +51,16 @@ var contentTypes = map[string]string{
 	"ndjson": "application/x-ndjson", events.CSV: "text/csv; charset=utf-8", events.Parquet: "application/vnd.apache.parquet",
 }
 
+type exportPreview struct {
+	Body struct {
+		Events int64 `json:"events" doc:"Calls that the file would hold now." example:"18250"`
+		Bytes  int64 `json:"bytes" doc:"About how long the file would be, in bytes." example:"18688000"`
+		Most   int64 `json:"most" doc:"Calls that a file of this format may hold; 0 is no bound." example:"10000000"`
+	}
+}
+
 func (a *api) addExport() {
+	a.addExportPreview()
 	var one sync.Mutex // a file takes disk, and sorting takes memory
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "export-events", Method: http.MethodGet, Path: "/api/v1/events/export", Tags: []string{"events"},
@@ -87,6 +97,37 @@ func (a *api) addExport() {
 			return errors.Join(err, file.Close())
 		}), nil
 	})
+}
+
+func (a *api) addExportPreview() {
+	huma.Register(a.huma, huma.Operation{
+		OperationID: "preview-export", Method: http.MethodGet, Path: "/api/v1/events/export/preview", Tags: []string{"events"},
+		Metadata: needs(access.ReadEvents), Errors: []int{401, 403, 404, 422, 503},
+		Summary: "What an export would hold",
+	}, func(ctx context.Context, r *exportRequest) (*exportPreview, error) {
+		f, err := a.filter(r.Scope, r.Which, usageRange)
+		if err != nil {
+			return nil, a.failure(ctx, err)
+		}
+		answer := &exportPreview{}
+		if answer.Body.Events, err = a.Exporter.ExportCount(ctx, f); err != nil {
+			return nil, a.failure(ctx, err)
+		}
+		answer.Body.Bytes = exportLength(answer.Body.Events, r.Format, r.Bodies)
+		if r.Format != "ndjson" {
+			answer.Body.Most = events.MaxExport
+		}
+		return answer, nil
+	})
+}
+
+// exportLength is about how many bytes a file takes. NDJSON has the columns of CSV,
+// with a name before each.
+func exportLength(n int64, format string, bodies bool) int64 {
+	if format == "ndjson" {
+		format = events.CSV
+	}
+	return events.ExportBytes(n, format, bodies)
 }
 
 // exportLines pages through the events: nothing is held while the client reads.

@@ -88,6 +88,24 @@ func (e *Erasures) Request(ctx context.Context, app, kind, id string) (Erasure, 
 	return made, nil
 }
 
+// byOf is how the event store names a kind of customer.
+func byOf(kind string) string {
+	if kind == Company {
+		return events.ByCompany
+	}
+	return events.ByUser
+}
+
+// Erasable counts what the event store has of a user or company. What waits in the
+// journal is not among it, and would be erased too.
+func (e *Erasures) Erasable(ctx context.Context, app, kind, id string) (events.Deleted, error) {
+	d, err := e.Events.Erasable(ctx, app, byOf(kind), id)
+	if err != nil {
+		return d, fmt.Errorf("erase: %w", err)
+	}
+	return d, nil
+}
+
 // List returns the last 200 erasures of an application, newest first.
 func (e *Erasures) List(ctx context.Context, app string) (list []Erasure, err error) {
 	return e.read(ctx, "list", app)
@@ -215,10 +233,7 @@ func (e *Erasures) everywhere(ctx context.Context, j job) (string, error) {
 		}
 		maps.Copy(r.Rows, counts)
 	}
-	by := events.ByUser
-	if j.kind == Company {
-		by = events.ByCompany
-	}
+	by := byOf(j.kind)
 	gone, err := e.Events.Erase(ctx, j.app, by, j.customer)
 	if err != nil {
 		return "", err

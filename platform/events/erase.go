@@ -59,6 +59,34 @@ func (s *Store) Erase(ctx context.Context, app, by, id string) (gone Deleted, er
 	return gone, nil
 }
 
+// Erasable counts what Erase would delete.
+func (s *Store) Erasable(ctx context.Context, app, by, id string) (would Deleted, err error) {
+	column, ok := customerColumns[by]
+	if !ok || app == "" || id == "" {
+		return would, fmt.Errorf("%w: name an application, and a user or a company", ErrQuestion)
+	}
+	err = s.snapshot(ctx, func(tx *sql.Tx) (err error) {
+		var c condition
+		c.and("app = ?", app)
+		c.and(column+" = ?", id)
+		for table, n := range map[string]*int64{"events": &would.Events, "actions": &would.Actions} {
+			if *n, err = countRows(ctx, tx, table, c); err != nil {
+				return err
+			}
+		}
+		q := build("erase_bodies_count", map[string]string{"column": column}, condition{}, []any{app, id}, nil)
+		if err := query(ctx, tx, q, func(rows *sql.Rows) error { return rows.Scan(&would.Bodies) }); err != nil {
+			return err
+		}
+		return eachSums(column, func(table string) error {
+			n, err := countRows(ctx, tx, table, c)
+			would.Rollups += n
+			return err
+		})
+	})
+	return would, err
+}
+
 // Traces counts the rows that name a user or company.
 func (s *Store) Traces(ctx context.Context, app, by, id string) (rows int64, err error) {
 	column, ok := customerColumns[by]

@@ -23,28 +23,39 @@ var exportFormats = map[string]string{
 // exportBytes is about what an event takes in a file, without and with bodies.
 var exportBytes = map[string][2]int64{CSV: {1024, 4096}, Parquet: {256, 1024}}
 
-// ExportSize estimates how many bytes an export takes. It wraps ErrQuestion when
-// there are more than MaxExport events.
-func (s *Store) ExportSize(ctx context.Context, f Filter, format string, bodies bool) (bytes int64, err error) {
-	each, ok := exportBytes[format]
-	if !ok {
-		return 0, fmt.Errorf("%w: format: must be csv or parquet (got %q)", ErrQuestion, format)
-	}
+// ExportCount counts the events that an export would hold.
+func (s *Store) ExportCount(ctx context.Context, f Filter) (events int64, err error) {
 	c, err := f.condition()
 	if err != nil {
 		return 0, err
 	}
-	n, err := s.count(ctx, "events", c)
+	return s.count(ctx, "events", c)
+}
+
+// ExportBytes is about how many bytes an export of so many events takes, 0 for a
+// format that DuckDB does not write.
+func ExportBytes(events int64, format string, bodies bool) int64 {
+	each := exportBytes[format]
+	if bodies {
+		return events * each[1]
+	}
+	return events * each[0]
+}
+
+// ExportSize estimates how many bytes an export takes. It wraps ErrQuestion when
+// there are more than MaxExport events.
+func (s *Store) ExportSize(ctx context.Context, f Filter, format string, bodies bool) (bytes int64, err error) {
+	if _, ok := exportBytes[format]; !ok {
+		return 0, fmt.Errorf("%w: format: must be csv or parquet (got %q)", ErrQuestion, format)
+	}
+	n, err := s.ExportCount(ctx, f)
 	if err != nil {
 		return 0, err
 	}
 	if n > MaxExport {
 		return 0, fmt.Errorf("%w: from: these are %d events, an export holds %d: ask for a shorter range", ErrQuestion, n, MaxExport)
 	}
-	if bodies {
-		return n * each[1], nil
-	}
-	return n * each[0], nil
+	return ExportBytes(n, format, bodies), nil
 }
 
 // Export writes the events that f selects, oldest first, into a new file of that

@@ -1,13 +1,18 @@
 import type { Books, CompanyRow, Profile, Session, Series, Top, TopRow, Totals, UserRow, WireEvent } from "../src/api/types";
 import { durationOf, facts, failed, pathOf, statusOf } from "../src/wire/event.ts";
+import { Analytics } from "./analytics.ts";
 import { Cohorts, subscriptionsOf } from "./cohorts.ts";
+import { Rules } from "./governance.ts";
 import { sample } from "./sample.ts";
 import { scopes, settings } from "./settings.ts";
+import { Erasures } from "./upkeep.ts";
 
 /** An answer of the mock: a status and a JSON document. */
 export interface Answer {
   status: number;
   body: unknown;
+  /** A body that is text goes out as it is, as of this kind. */
+  type?: string;
 }
 
 export interface MockOptions {
@@ -24,6 +29,9 @@ export class Mock {
   session: Session;
   events: WireEvent[];
   readonly cohorts: Cohorts;
+  private readonly rules: Rules;
+  private readonly analytics: Analytics;
+  private readonly erasures: Erasures;
   private readonly data;
   private readonly now: () => number;
   private readonly rate: number;
@@ -36,6 +44,14 @@ export class Mock {
     this.data = sample(this.upTo, o.calls ?? 9000);
     this.events = this.data.events;
     this.cohorts = new Cohorts(this.now, () => this.events);
+    this.rules = new Rules(this.now, () => this.events);
+    this.analytics = new Analytics(this.now, () => this.events, (text, otherwise) => this.instant(text, otherwise));
+    const of = (kind: string, id: string) => this.events.filter((e) => (kind === "company" ? e.company_id : e.user_id) === id);
+    this.erasures = new Erasures(this.now, (kind, id) => {
+      const gone = new Set(of(kind, id));
+      this.events = this.events.filter((e) => !gone.has(e));
+      return gone.size;
+    }, of);
     this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0", role: "owner", rights: scopes.map((one) => one.scope), single_sign_on: false };
   }
 
@@ -58,11 +74,20 @@ export class Mock {
       case "retention":
         return ok({ events_days: 0, bodies_days: 0, rollups_days: 0, would_delete: { events: 0, bodies: 0, actions: 0, rollups: 0 } });
       case "events":
+        if (id?.startsWith("export")) return this.export(id, q);
         return id ? this.one(id) : this.list(q);
       case "usage/series":
         return ok(this.series(q));
       case "usage/top":
         return ok(this.top(q));
+      case "rules":
+        return this.rules.answer(method, id, sent);
+      case "analytics":
+      case "charts":
+      case "dashboards":
+        return this.analytics.answer(method, resource, id, q, sent);
+      case "erasures":
+        return this.erasures.answer(method, id, q, sent);
       case "cohorts":
         return this.cohorts.answer(method, id, q, sent);
       case "companies":
@@ -127,6 +152,14 @@ export class Mock {
     const found = this.matching(q).reverse();
     const events = found.slice(skip, skip + limit);
     return ok({ events, next: skip + limit < found.length ? String(skip + limit) : "" });
+  }
+
+  private export(id: string, q: URLSearchParams): Answer {
+    const found = this.matching(q).reverse();
+    const lines = found.map((e) => JSON.stringify(e) + "\n").join("");
+    if (id === "export/preview") return ok({ events: found.length, bytes: lines.length, most: q.get("format") === "ndjson" ? 0 : 10_000_000 });
+    if (q.get("format") !== "ndjson") return refuse(501, "the sample data leaves as NDJSON only");
+    return { status: 200, body: lines, type: "application/x-ndjson" };
   }
 
   private one(id: string): Answer {

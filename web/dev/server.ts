@@ -15,8 +15,8 @@ export function mockServer(): Plugin {
       const sent = parts.length ? (JSON.parse(Buffer.concat(parts).toString()) as unknown) : undefined;
       // The cookie "mock=empty" shows the console of a server that has no calls yet.
       const source = request.headers.cookie?.includes("mock=empty") ? empty : mock;
-      const { status, body } = source.answer(request.method ?? "GET", "/api/v1" + (request.url ?? "/"), sent);
-      response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+      const { status, body, type } = source.answer(request.method ?? "GET", "/api/v1" + (request.url ?? "/"), sent);
+      response.writeHead(status, { "Content-Type": type ?? "application/json" }).end(type ? (body as string) : JSON.stringify(body));
     });
   };
   return {

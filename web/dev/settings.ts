@@ -3,6 +3,7 @@ import type { AuditEntry, Invitation, Person, Token, TokenScope } from "../src/a
 export const scopes: TokenScope[] = [
   { scope: "apps:read", means: "See the applications and their books", role: "read-only", yours: true },
   { scope: "events:read", means: "See calls and usage", role: "read-only", yours: true },
+  { scope: "events:erase", means: "Erase what is stored and say how long it is kept", role: "admin", yours: true },
   { scope: "rules:write", means: "Change governance rules and sampling", role: "admin", yours: true },
   { scope: "apps:write", means: "Create, change and revoke applications", role: "admin", yours: true },
   { scope: "people:write", means: "Invite, change and remove people", role: "admin", yours: true },
@@ -27,4 +28,4 @@ const entries: AuditEntry[] = [
 ];
 
 /** What Settings shows of the sample data. */
-export const settings = { people: { people, invitations }, tokens: { tokens, scopes }, audit: { entries, next: "" } };
+export const settings = { people: { people, invitations }, tokens: { tokens, scopes }, audit: { entries, next: "", kept_days: 400 } };

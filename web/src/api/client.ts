@@ -54,6 +54,16 @@ export async function getText(path: string, params: Params = {}, signal?: AbortS
   return response.text();
 }
 
+/** Opens a file, however long it takes to be put together and read: until signal ends it. */
+export function openFile(path: string, params: Params, signal: AbortSignal): Promise<Response> {
+  return request("GET", path + search(params), undefined, signal, { Accept: "*/*" }, null);
+}
+
+/** Where a browser finds a file by itself. */
+export function addressOf(path: string, params: Params): string {
+  return "/api/v1" + path + search(params);
+}
+
 export async function sendJson<T>(
   method: "POST" | "PUT" | "DELETE", path: string, body?: unknown, more: Record<string, string> = {},
 ): Promise<T> {
@@ -65,8 +75,9 @@ export async function remove(path: string): Promise<void> {
   await request("DELETE", path);
 }
 
-async function request(method: string, path: string, body?: string, signal?: AbortSignal, more: Record<string, string> = {}): Promise<Response> {
-  const limit = AbortSignal.timeout(timeout);
+async function request(
+  method: string, path: string, body?: string, signal?: AbortSignal, more: Record<string, string> = {}, limit: AbortSignal | null = AbortSignal.timeout(timeout),
+): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json", ...more };
   if (method !== "GET") headers["X-Gatemeter-CSRF"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -78,12 +89,12 @@ async function request(method: string, path: string, body?: string, signal?: Abo
       headers,
       body,
       credentials: "same-origin",
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      signal: signal && limit ? AbortSignal.any([signal, limit]) : (signal ?? limit),
     });
   } catch (cause) {
     if (signal?.aborted) throw cause;
     setReachable(false);
-    throw new ApiError(0, limit.aborted ? "The server takes too long to answer." : "The server can not be reached.");
+    throw new ApiError(0, limit?.aborted ? "The server takes too long to answer." : "The server can not be reached.");
   }
   setReachable(response.status < 502 || response.status > 504);
   if (response.ok) return response;

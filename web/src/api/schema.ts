@@ -149,7 +149,7 @@ export interface paths {
         };
         /**
          * Audit log
-         * @description Every change that was made through this API or by signing in. Nothing is ever taken out of it.
+         * @description Every change that was made through this API or by signing in. Nothing is taken out of it before it is kept_days old.
          */
         get: operations["list-audit"];
         put?: never;
@@ -548,6 +548,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/erasures/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an erasure would delete now
+         * @description Rules, sampling rates and cohorts that name the customer are not counted; they forget it too.
+         */
+        get: operations["preview-erasure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/erasures/{id}/receipt": {
         parameters: {
             query?: never;
@@ -600,6 +620,23 @@ export interface paths {
          * @description At most 10,000,000 for csv and parquet, of which one is written at a time. Cells of csv are as they were received: one that begins with = is a formula to some spreadsheets. A connection that is cut means that the file is not whole.
          */
         get: operations["export-events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/export/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an export would hold */
+        get: operations["preview-export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1443,6 +1480,12 @@ export interface components {
         AuditAnswerBody: {
             /** @description What was done, newest first. */
             entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int64
+             * @description An entry is deleted when it is so many days old.
+             * @example 400
+             */
+            kept_days: number;
             /**
              * @description Cursor of the next page; empty at the end.
              * @example 1105
@@ -2379,6 +2422,37 @@ export interface components {
              */
             requested_at: string;
         };
+        ErasurePreview: {
+            /**
+             * Format: int64
+             * @description Actions that would be deleted.
+             * @example 12
+             */
+            actions: number;
+            /**
+             * Format: int64
+             * @description Calls of these that have bodies.
+             * @example 980
+             */
+            bodies: number;
+            /**
+             * Format: int64
+             * @description Calls that would be deleted, with their headers.
+             * @example 1204
+             */
+            events: number;
+            /**
+             * @description Whether there is a profile; it goes, with a company's subscriptions.
+             * @example true
+             */
+            profile: boolean;
+            /**
+             * Format: int64
+             * @description Rows of sums in which it would be nobody's.
+             * @example 310
+             */
+            rollups: number;
+        };
         ErasuresAnswerBody: {
             /** @description The last 200, newest first. */
             erasures: components["schemas"]["Erasure"][];
@@ -2432,6 +2506,26 @@ export interface components {
              * @example
              */
             next: string;
+        };
+        ExportPreviewBody: {
+            /**
+             * Format: int64
+             * @description About how long the file would be, in bytes.
+             * @example 18688000
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Calls that the file would hold now.
+             * @example 18250
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Calls that a file of this format may hold; 0 is no bound.
+             * @example 10000000
+             */
+            most: number;
         };
         FieldsAnswerBody: {
             /**
@@ -7534,6 +7628,87 @@ export interface operations {
             };
         };
     };
+    "preview-erasure": {
+        parameters: {
+            query: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description What would be erased. */
+                kind: "user" | "company";
+                /** @description The user's or company's id. */
+                id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasurePreview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     "get-erasure-receipt": {
         parameters: {
             query?: {
@@ -7840,6 +8015,107 @@ export interface operations {
             };
             /** @description Insufficient Storage */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "preview-export": {
+        parameters: {
+            query?: {
+                /** @description The application's id. It may be left out when there is one application. */
+                app?: string;
+                /** @description Begin of the range, inclusive: RFC 3339, or relative to now (-15m, -1h, -7d). */
+                from?: string;
+                /** @description End of the range, exclusive: RFC 3339, relative, or now. */
+                to?: string;
+                /** @description Only calls of this user. */
+                user_id?: string;
+                /** @description Only calls of this company. */
+                company_id?: string;
+                /** @description Only calls of this route: the endpoint's pattern. */
+                route?: string;
+                /** @description Only calls with this method. */
+                verb?: string;
+                /** @description Only calls of this path. */
+                path?: string;
+                /** @description Only answers with this status, or of this class. */
+                status?: string;
+                /** @description Only calls with this text in path, query, user, company or transaction id, in any case. */
+                q?: string;
+                /** @description Only calls that failed: a status of 400 and above, or no answer. */
+                errors?: boolean;
+                /** @description ndjson: an event in wire form on each line, newest first, as a collector takes them. csv and parquet: a column for each field, oldest first. */
+                format?: "ndjson" | "csv" | "parquet";
+                /** @description Whether to export request and response bodies. */
+                bodies?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportPreviewBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,7 +4,7 @@ import { useSession } from "./queries";
 import type { AuditEntry, Invitation, Person, Token, TokenScope } from "./types";
 
 /** The rights that the console asks about; the server has the table of them. */
-export type AskedRight = "apps:write" | "people:write" | "owners:write" | "tokens:write" | "audit:read";
+export type AskedRight = "apps:write" | "people:write" | "owners:write" | "tokens:write" | "audit:read" | "events:read" | "events:erase";
 
 /** Tells what whoever is signed in may do. */
 export function useMay(): (right: AskedRight) => boolean {
@@ -34,7 +34,7 @@ export function useTokens() {
 export function useAudit(who: string) {
   return useInfiniteQuery({
     queryKey: ["audit", who],
-    queryFn: ({ pageParam, signal }) => getJson<{ entries: AuditEntry[]; next: string }>("/audit", { who, limit: 50, cursor: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) => getJson<{ entries: AuditEntry[]; next: string; kept_days: number }>("/audit", { who, limit: 50, cursor: pageParam }, signal),
     initialPageParam: "",
     getNextPageParam: (page) => page.next || undefined,
     refetchInterval: (query) => (query.state.status === "error" ? whileFailing : false),

@@ -25,6 +25,10 @@ export type WireEvent = Omit<Schemas["WireEvent"], "request" | "response"> & {
 export type WireMessage = Pick<WireEvent["request"], "time" | "headers" | "body" | "transfer_encoding" | "ip_address" | "content_length">;
 export type EventPage = Omit<Schemas["EventsAnswerBody"], "events"> & { events: WireEvent[] };
 
+export type ExportPreview = Schemas["ExportPreviewBody"];
+export type Erasure = Schemas["Erasure"];
+export type ErasurePreview = Schemas["ErasurePreview"];
+
 export type Point = Schemas["Point"];
 export type SeriesGroup = Schemas["Group"];
 export type Series = Schemas["SeriesAnswerBody"];

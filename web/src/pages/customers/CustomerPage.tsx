@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { useProfile, useRecentCalls, useSeries, useSeriesBefore, useTop, useTopBefore } from "../../api/queries";
+import { useMay } from "../../api/settings";
 import type { App, CustomerKind, GroupBy, Profile } from "../../api/types";
 import { CallDrawer } from "../../calls/CallDrawer";
 import { CallTable } from "../../calls/CallTable";
@@ -7,6 +8,7 @@ import { useCallKeys } from "../../calls/useCallKeys";
 import { Chart } from "../../charts/Chart";
 import type { Metric } from "../../charts/option";
 import { comparable, Tiles } from "../../charts/Tiles";
+import { EraseDialog } from "../../erase/EraseDialog";
 import { compact, latency, percent } from "../../format/number";
 import { Icon } from "../../ui/icons";
 import { Notice, Trouble } from "../../ui/Notice";
@@ -32,6 +34,8 @@ export default function CustomerPage({ app, kind, id }: Props) {
   const range = rangeFromQuery(at.query, "7d");
   const open = at.query.get("call") ?? "";
   const [metric, setMetric] = useState<Metric>("calls");
+  const [erasing, setErasing] = useState(false);
+  const may = useMay();
   const filters: Filters = kind === "companies" ? { company: id } : { user: id };
   const question = { app: app.id, filters, range };
 
@@ -63,6 +67,7 @@ export default function CustomerPage({ app, kind, id }: Props) {
             <a href={elsewhere("live")}>Live calls</a>
             <a href={elsewhere("usage", {}) + "&by=route"}>Usage in depth</a>
             {kind === "companies" && <a href={href(["customers", "users"], { ...where, company: id })}>Its users</a>}
+            {may("events:erase") && <button type="button" className={`plain ${css.erase}`} onClick={() => setErasing(true)}>Erase…</button>}
           </nav>
           <RangePicker range={range} onChange={(next: Range) => go(withQuery(at, queryOfRange(next)))} />
         </header>
@@ -97,6 +102,7 @@ export default function CustomerPage({ app, kind, id }: Props) {
         </section>
       </div>
       {open && <CallDrawer app={app.id} id={open} onFilter={(change) => go(elsewhere("live", change))} />}
+      {erasing && <EraseDialog app={app} kind={kind === "companies" ? "company" : "user"} id={id} onClose={() => setErasing(false)} />}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { Button } from "@mantine/core";
+import { ActionIcon, Button } from "@mantine/core";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { App, WireEvent } from "../../api/types";
 import { CallDrawer } from "../../calls/CallDrawer";
@@ -12,10 +12,14 @@ import { useKeys } from "../../ui/keys";
 import { Trouble } from "../../ui/Notice";
 import { useNow } from "../../ui/now";
 import { filtersFromQuery, isEmpty, queryOfFilters, type Filters } from "../../url/filters";
-import { go, replace, useLocation, withQuery } from "../../url/location";
+import { go, href, replace, useLocation, withQuery } from "../../url/location";
 import { most, pace } from "./feed";
 import css from "./LivePage.module.css";
 import { useFeed } from "./useFeed";
+
+function withoutCall(query: URLSearchParams): URLSearchParams {
+  return new URLSearchParams([...query].filter(([key]) => key !== "call"));
+}
 
 /** How long a pointer that moved over the list keeps it still, in milliseconds. */
 const aiming = 1_500;
@@ -63,6 +67,9 @@ export function LivePage({ app }: { app: App }) {
         <Button variant={paused ? "filled" : "default"} size="xs" aria-pressed={paused} aria-keyshortcuts="p" leftSection={<Icon name={paused ? "play" : "pause"} size={14} />} onClick={() => setPaused(!paused)}>
           {paused ? "Resume" : "Pause"}
         </Button>
+        <ActionIcon component="a" href={href(["settings", "export"], withoutCall(at.query))} variant="default" size={30} aria-label="Export these calls" title="Export these calls">
+          <Icon name="download" size={14} />
+        </ActionIcon>
       </div>
       <div className={css.notice}><Trouble error={error} /></div>
       <div className={css.body}>

@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { useAudit } from "../../api/settings";
 import type { AuditEntry } from "../../api/types";
+import { count } from "../../format/number";
 import { Icon } from "../../ui/icons";
 import { Trouble } from "../../ui/Notice";
 import { Time } from "../../ui/Time";
@@ -13,13 +14,14 @@ export function Audit() {
   const at = useLocation();
   const who = at.query.get("who") ?? "";
   const log = useAudit(who);
+  const days = log.data?.pages[0]?.kept_days;
   const entries = log.data?.pages.flatMap((page) => page.entries) ?? [];
   return (
     <>
       <header className={css.head}>
         <div>
           <h2>Audit log</h2>
-          <p className="quiet">Every change that people and tokens made, and every sign-in. Nothing is ever taken out of it.</p>
+          <p className="quiet">Every change that people and tokens made, and every sign-in.{days !== undefined && ` An entry stays for ${count(days)} days; nobody can take it out before.`}</p>
         </div>
         {who && (
           <Button variant="light" size="xs" rightSection={<Icon name="close" size={12} />} onClick={() => go(withQuery(at, { who: undefined }))}>

@@ -4,6 +4,8 @@ import { Notice } from "../../ui/Notice";
 import { href, useLocation } from "../../url/location";
 import { Applications } from "./Applications";
 import { Audit } from "./Audit";
+import { Erasures } from "./Erasures";
+import { Export } from "./Export";
 import { People } from "./People";
 import css from "./Settings.module.css";
 import { Tokens } from "./Tokens";
@@ -18,12 +20,14 @@ interface Section {
 
 const sections: Section[] = [
   { path: "applications", name: "Applications", Page: Applications },
+  { path: "export", name: "Export", right: "events:read", Page: Export },
+  { path: "erasures", name: "Erasures", right: "events:erase", Page: Erasures },
   { path: "people", name: "People", right: "people:write", Page: People },
   { path: "tokens", name: "API tokens", right: "tokens:write", Page: Tokens },
   { path: "audit", name: "Audit log", right: "audit:read", Page: Audit },
 ];
 
-/** Who may do what, with which keys, and who did. */
+/** Who may do what, with which keys, and who did; data that leaves, and data that goes. */
 export function SettingsPage({ app }: { app: App }) {
   const at = useLocation();
   const may = useMay();

@@ -21,6 +21,8 @@ const phrases: Record<string, string> = {
   "add-rule": "Added a rule",
   "change-rule": "Changed a rule",
   "delete-rule": "Deleted a rule",
+  "request-erasure": "Erased a customer",
+  "change-retention": "Changed how long data is kept",
   "change-config": "Changed sampling and block lists",
 };
 

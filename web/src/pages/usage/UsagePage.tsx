@@ -13,7 +13,7 @@ import { Icon } from "../../ui/icons";
 import { Trouble } from "../../ui/Notice";
 import { RangePicker } from "../../ui/RangePicker";
 import { filtersFromQuery, isEmpty, queryOfFilters, type Filters } from "../../url/filters";
-import { go, replace, useLocation, withQuery } from "../../url/location";
+import { go, href, replace, useLocation, withQuery } from "../../url/location";
 import { queryOfRange, rangeFromQuery, rangeLabel, type Range } from "../../url/range";
 import { canDrill, drill, ways } from "./drill";
 import { seriesCsv, topCsv } from "./export";
@@ -85,11 +85,12 @@ export default function UsagePage({ app }: { app: App }) {
               )}
               <Menu position="bottom-end">
                 <Menu.Target>
-                  <Button variant="default" size="compact-sm" className={css.export} leftSection={<Icon name="download" size={14} />} disabled={!top.data}>Export CSV</Button>
+                  <Button variant="default" size="compact-sm" className={css.export} leftSection={<Icon name="download" size={14} />} disabled={!top.data}>Export</Button>
                 </Menu.Target>
                 <Menu.Dropdown>
                   <Menu.Item onClick={() => top.data && save(`usage-by-${by ?? "nothing"}`, topCsv(top.data, before.data))}>The table</Menu.Item>
                   <Menu.Item onClick={() => series.data && save(`usage-over-time-by-${by ?? "nothing"}`, seriesCsv(series.data, by))}>The chart, over time</Menu.Item>
+                  <Menu.Item component="a" href={href(["settings", "export"], at.query)}>The calls themselves…</Menu.Item>
                 </Menu.Dropdown>
               </Menu>
             </div>
