@@ -2,7 +2,7 @@ import type { Books, CompanyRow, Profile, Session, Series, Top, TopRow, Totals, 
 import { durationOf, facts, failed, pathOf, statusOf } from "../src/wire/event.ts";
 import { Cohorts, subscriptionsOf } from "./cohorts.ts";
 import { sample } from "./sample.ts";
-import { scopes, settings } from "./settings.ts";
+import { rightsOfPeople, scopes, settings } from "./settings.ts";
 
 /** An answer of the mock: a status and a JSON document. */
 export interface Answer {
@@ -36,7 +36,7 @@ export class Mock {
     this.data = sample(this.upTo, o.calls ?? 9000);
     this.events = this.data.events;
     this.cohorts = new Cohorts(this.now, () => this.events);
-    this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0", role: "owner", rights: scopes.map((one) => one.scope), single_sign_on: false };
+    this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0", role: "owner", rights: [...scopes.map((one) => one.scope), ...rightsOfPeople], single_sign_on: false };
   }
 
   answer(method: string, target: string, sent?: unknown): Answer {
