@@ -120,8 +120,8 @@ func near(a, b *float64) bool {
 }
 
 func drawAnalysis(t *rapid.T) Analysis {
-	from := noon.Add(time.Duration(rapid.SampledFrom([]int{-172_800, -86_400, -3600, 0, 59}).Draw(t, "from")) * time.Second)
-	a := Analysis{From: from, To: from.Add(time.Duration(rapid.SampledFrom([]int{60, 7200, 86_400, 300_000}).Draw(t, "length")) * time.Second), Limit: 50}
+	from := noon.Add(time.Duration(rapid.SampledFrom([]int{-172_800, -86_400, -43_200, -3600, -60, 0, 59}).Draw(t, "from")) * time.Second)
+	a := Analysis{From: from, To: from.Add(time.Duration(rapid.SampledFrom([]int{60, 3600, 7200, 43_200, 86_400, 300_000}).Draw(t, "length")) * time.Second), Limit: 50}
 	metrics := []Metric{{Kind: "count"}, {Kind: "users"}, {Kind: "companies"}, {Kind: "error_rate"}, {Kind: "errors"}, {Kind: "p50"}, {Kind: "sum", Field: "request.body.order.amount"}, {Kind: "avg", Field: "weight"}, {Kind: "max", Field: "request.body.order.amount"}}
 	a.Metrics = append([]Metric{{Kind: "count"}}, rapid.SliceOfN(rapid.SampledFrom(metrics), 0, 3).Draw(t, "metrics")...)
 	a.Groups = rapid.SliceOfNDistinct(rapid.SampledFrom(analysedFields), 0, 3, rapid.ID).Draw(t, "groups")
@@ -185,12 +185,7 @@ func TestAnAnalysisFollowsTheModel(t *testing.T) {
 		adorn(rt, list)
 		runs++
 		a.App = fmt.Sprint("analysis", runs)
-		half := rapid.IntRange(0, len(list)).Draw(rt, "rolled up")
-		loadNext(t, s, a.App, noon.Add(2*time.Hour), list[:half]...)
-		if err := s.rollUp(t.Context()); err != nil {
-			rt.Fatal(err)
-		}
-		loadNext(t, s, a.App, noon.Add(2*time.Hour), list[half:]...)
+		loadParts(rt, t, s, a.App, list)
 		got, err := s.Analyse(t.Context(), a)
 		if err != nil {
 			rt.Fatal(err)

@@ -4,7 +4,7 @@ import { Analytics } from "./analytics.ts";
 import { Cohorts, subscriptionsOf } from "./cohorts.ts";
 import { Rules } from "./governance.ts";
 import { sample } from "./sample.ts";
-import { scopes, settings } from "./settings.ts";
+import { rightsOfPeople, scopes, settings } from "./settings.ts";
 import { Erasures } from "./upkeep.ts";
 
 /** An answer of the mock: a status and a JSON document. */
@@ -52,7 +52,7 @@ export class Mock {
       this.events = this.events.filter((e) => !gone.has(e));
       return gone.size;
     }, of);
-    this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0", role: "owner", rights: scopes.map((one) => one.scope), single_sign_on: false };
+    this.session = { signed_in: o.signedIn ?? true, email: o.signedIn === false ? "" : "ada@example.com", needs_password: false, version: "0.1.0", role: "owner", rights: [...scopes.map((one) => one.scope), ...rightsOfPeople], single_sign_on: false };
   }
 
   answer(method: string, target: string, sent?: unknown): Answer {

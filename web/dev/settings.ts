@@ -1,5 +1,8 @@
 import type { AuditEntry, Invitation, Person, Token, TokenScope } from "../src/api/types";
 
+/** What the owner may do that is not among the scopes below. */
+export const rightsOfPeople = ["cohorts:write", "charts:write", "charts:embed", "events:erase"];
+
 export const scopes: TokenScope[] = [
   { scope: "apps:read", means: "See the applications and their books", role: "read-only", yours: true },
   { scope: "events:read", means: "See calls and usage", role: "read-only", yours: true },

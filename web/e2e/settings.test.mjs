@@ -42,6 +42,23 @@ async function send(applicationId) {
   return answer.status;
 }
 
+/** Looked at by eye, when the environment says where to put the pictures. */
+let shots;
+async function picture(page, name) {
+  if (!shots) return;
+  const { width, height } = page.viewportSize();
+  for (const [w, h] of [[390, 844], [900, 800], [1440, 900]]) {
+    await page.setViewportSize({ width: w, height: h });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined))));
+      await page.screenshot({ path: `${shots}/read-only-${name}-${w}-${colorScheme}.png`, fullPage: true });
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width, height });
+}
+
 /** Asks the console's API from within a page, as its session. */
 const ask = (page, method, path, body) =>
   page.evaluate(
@@ -158,6 +175,64 @@ test("a read-only person is offered nothing to change, and can change nothing by
   }
   assert.ok(tried >= 12, `${tried} operations`);
   assert.equal((await ask(reader, "GET", "/audit")).status, 403);
+});
+
+test("a read-only person and an analyst are offered what they may change, on every page", async () => {
+  const made = async (path, body) => {
+    const { status, text } = await ask(owner, "POST", `${path}?app=${app}`, body);
+    assert.equal(status, 201, text);
+    return JSON.parse(text).id;
+  };
+  const app = JSON.parse((await ask(owner, "GET", "/apps")).text).apps[0].id;
+  const rule = await made("/rules", { name: "Slow down", type: "regex", block: true, regex_config: [{ conditions: [{ path: "request.verb", value: "PUT" }] }], response: { status: 429 } });
+  const cohort = await made("/cohorts", { name: "Busy", kind: "company", criteria: { match: "all", conditions: [{ usage: { measure: "calls", op: "at_least", value: 1, hours: 24 } }] } });
+  const everything = [
+    ["governance", (page) => page.getByRole("link", { name: "Slow down" }), ["New rule", "Move Slow down up"]],
+    [`governance/${rule}`, (page) => page.getByRole("heading", { name: "Slow down" }), ["Save", "Delete rule"]],
+    ["cohorts", (page) => page.getByRole("link", { name: "Busy" }).first(), ["New cohort"]],
+    [`cohorts/${cohort}`, (page) => page.getByRole("heading", { name: "Busy" }), ["Edit", "Delete"]],
+    ["usage/dashboards", (page) => page.getByRole("heading", { name: "Dashboards", level: 1 }), ["New dashboard"]],
+    ["usage/questions", (page) => page.getByRole("heading", { name: "Questions" }), ["Keep as chart"]],
+  ];
+  const offered = async (page) => {
+    const names = [];
+    for (const [path, there, buttons] of everything) {
+      await page.goto(`${demo.platform}/#/${path}`);
+      await there(page).waitFor();
+      await picture(page, path.split("/").map((part) => (part === rule || part === cohort ? "one" : part)).join("-"));
+      for (const name of buttons) {
+        const found = page.getByRole("button", { name, exact: true }).or(page.getByRole("link", { name, exact: true }));
+        if ((await found.count()) > 0) names.push(name);
+      }
+    }
+    return names;
+  };
+  assert.deepEqual(await offered(owner), everything.flatMap(([, , buttons]) => buttons), "to the owner");
+  shots = process.env.SHOTS;
+  assert.deepEqual(await offered(reader), [], "to a reader");
+  shots = undefined;
+
+  await reader.goto(`${demo.platform}/#/governance/${rule}`);
+  await reader.getByText("Your role may see the rules, not change them").waitFor();
+  assert.ok(await reader.getByRole("textbox", { name: "Name" }).isDisabled(), "the editor");
+  assert.ok(await reader.getByRole("radiogroup", { name: "State of Slow down" }).getByRole("radio", { name: "On" }).isDisabled(), "the switch");
+  await reader.getByRole("button", { name: "Try it" }).click();
+  await reader.getByRole("region", { name: "On past calls" }).getByText(/would (not )?have/).nth(1).or(reader.getByText(/[0-9] calls/)).first().waitFor();
+  await reader.goto(`${demo.platform}/#/governance/new`);
+  await reader.getByText("Your role may see the rules, not change them").waitFor();
+  await reader.goto(`${demo.platform}/#/cohorts/new`);
+  await reader.getByText("Your role may see the cohorts, not change them").waitFor();
+
+  const { people } = JSON.parse((await ask(owner, "GET", "/people")).text);
+  const change = async (role) => assert.equal((await ask(owner, "PUT", `/people/${people.find((one) => one.email === "reader@shop.example").id}/role`, { role })).status, 204);
+  await change("analyst");
+  await reader.reload();
+  assert.deepEqual(await offered(reader), ["New cohort", "Edit", "Delete", "New dashboard", "Keep as chart"], "to an analyst");
+  await change("read-only");
+  for (const page of [owner, reader]) {
+    await page.goto(`${demo.platform}/#/settings/applications`);
+    await page.reload();
+  }
 });
 
 test("a token is shown once, does what its scopes say, and ends", async () => {

@@ -1,16 +1,6 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getJson } from "./client";
-import { useSession } from "./queries";
 import type { AuditEntry, Invitation, Person, Token, TokenScope } from "./types";
-
-/** The rights that the console asks about; the server has the table of them. */
-export type AskedRight = "apps:write" | "people:write" | "owners:write" | "tokens:write" | "audit:read" | "events:read" | "events:erase";
-
-/** Tells what whoever is signed in may do. */
-export function useMay(): (right: AskedRight) => boolean {
-  const rights = useSession().data?.rights ?? [];
-  return (right) => rights.includes(right);
-}
 
 // While a request fails the page keeps asking at this pace.
 const whileFailing = 5_000;

@@ -1,6 +1,7 @@
 import { Button, Menu } from "@mantine/core";
 import { useRef, useState } from "react";
 import { getText } from "../../api/client";
+import { useMay } from "../../api/rights";
 import type { App, Question } from "../../api/types";
 import { CopyButton } from "../../ui/CopyButton";
 import { Icon } from "../../ui/icons";
@@ -27,6 +28,7 @@ export default function AnalyticsPage({ app, kind }: { app: App; kind: Kind }) {
   const answer = useAnswer(app.id, asked, range);
   const charts = useCharts(app.id);
   const kept = charts.data?.find((chart) => chart.id === at.query.get("chart"));
+  const may = useMay()("charts:write");
   const [saving, setSaving] = useState(false);
   const picture = useRef<(() => string) | undefined>(undefined);
 
@@ -51,7 +53,7 @@ export default function AnalyticsPage({ app, kind }: { app: App; kind: Kind }) {
             </Menu.Dropdown>
           </Menu>
           <CopyButton text={() => window.location.href} label="Copy link" />
-          <Button size="xs" onClick={() => setSaving(true)}>{kept?.mine ? "Save" : "Keep as chart"}</Button>
+          {may && <Button size="xs" onClick={() => setSaving(true)}>{kept?.mine ? "Save" : "Keep as chart"}</Button>}
         </div>
       </div>
       <section className={`panel ${css.build}`} aria-label="Question">

@@ -1,5 +1,6 @@
 import { ActionIcon, Button, Menu, Select } from "@mantine/core";
 import { useState } from "react";
+import { useMay } from "../../api/rights";
 import type { App, Dashboard, Question, SavedChart, Tile } from "../../api/types";
 import { CopyButton } from "../../ui/CopyButton";
 import { Icon } from "../../ui/icons";
@@ -19,6 +20,7 @@ export function DashboardPage({ app, id }: { app: App; id: string }) {
   const charts = useCharts(app.id);
   const save = useSaveDashboard(app.id);
   const remove = useDelete(app.id, "dashboards");
+  const may = useMay();
   const [dialog, setDialog] = useState<"name" | "embed" | "delete">();
   const board = dashboards.data?.find((one) => one.id === id);
   if (!board) {
@@ -29,6 +31,7 @@ export function DashboardPage({ app, id }: { app: App; id: string }) {
       </div>
     );
   }
+  const mine = board.mine && may("charts:write");
   // What is being saved is shown at once.
   const tiles = (save.isPending ? save.variables.tiles : board.tiles) ?? [];
   const put = (next: Tile[]) => save.mutate({ ...draftOf(board), tiles: next });
@@ -38,10 +41,10 @@ export function DashboardPage({ app, id }: { app: App; id: string }) {
       <div className={css.tools}>
         <h1>{board.name}</h1>
         <div className={css.actions}>
-          {board.mine && <Select size="xs" aria-label="Add a chart" placeholder="Add a chart" data={rest.map((chart) => ({ value: chart.id ?? "", label: chart.name }))} value={null} onChange={(chart) => chart && put([...tiles, { chart, width: 6, height: 2 }])} />}
+          {mine && <Select size="xs" aria-label="Add a chart" placeholder="Add a chart" data={rest.map((chart) => ({ value: chart.id ?? "", label: chart.name }))} value={null} onChange={(chart) => chart && put([...tiles, { chart, width: 6, height: 2 }])} />}
           <CopyButton text={() => window.location.href} label="Copy link" />
-          <Button size="xs" variant="default" onClick={() => setDialog("embed")}>Embed</Button>
-          {board.mine && (
+          {may("charts:embed") && <Button size="xs" variant="default" onClick={() => setDialog("embed")}>Embed</Button>}
+          {mine && (
             <Menu position="bottom-end">
               <Menu.Target><Button size="xs" variant="default" rightSection={<Icon name="chevron" size={12} />}>More</Button></Menu.Target>
               <Menu.Dropdown>
@@ -53,7 +56,7 @@ export function DashboardPage({ app, id }: { app: App; id: string }) {
         </div>
       </div>
       {save.error && <Notice tone="bad">{save.error.message}</Notice>}
-      {tiles.length === 0 && <p className={css.nothing}>No charts yet. Add one above, or <a href={hrefHere(at, ["questions"])}>ask a question</a> and keep it here.</p>}
+      {tiles.length === 0 && <p className={css.nothing}>No charts yet.{mine && <> Add one above, or <a href={hrefHere(at, ["questions"])}>ask a question</a> and keep it here.</>}</p>}
       <div className={css.grid}>
         {tiles.map((tile, i) => (
           <TileView
@@ -62,7 +65,7 @@ export function DashboardPage({ app, id }: { app: App; id: string }) {
             tile={tile}
             chart={charts.data?.find((one) => one.id === tile.chart)}
             loading={!charts.data}
-            onMove={board.mine ? (by) => put(moved(tiles, i, i + by)) : undefined}
+            onMove={mine ? (by) => put(moved(tiles, i, i + by)) : undefined}
             onSize={(size) => put(tiles.map((one, k) => (k === i ? { ...one, ...size } : one)))}
             onRemove={() => put(tiles.filter((_, k) => k !== i))}
           />

@@ -1,5 +1,6 @@
 import { Button, Modal, Switch, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { useMay } from "../../api/rights";
 import type { App, Dashboard, SavedChart } from "../../api/types";
 import { Notice, Trouble } from "../../ui/Notice";
 import { Time } from "../../ui/Time";
@@ -15,6 +16,7 @@ export function DashboardsPage({ app }: { app: App }) {
   const dashboards = useDashboards(app.id);
   const charts = useCharts(app.id);
   const removeChart = useDelete(app.id, "charts");
+  const may = useMay();
   const [making, setMaking] = useState(false);
   const [embedding, setEmbedding] = useState<string>();
   const [deleting, setDeleting] = useState<SavedChart>();
@@ -23,12 +25,12 @@ export function DashboardsPage({ app }: { app: App }) {
     <div className={css.page}>
       <div className={css.tools}>
         <h1>Dashboards</h1>
-        <div className={css.actions}><Button size="xs" onClick={() => setMaking(true)}>New dashboard</Button></div>
+        <div className={css.actions}>{may("charts:write") && <Button size="xs" onClick={() => setMaking(true)}>New dashboard</Button>}</div>
       </div>
       <Trouble error={error} />
       <section className="panel" aria-label="Dashboards">
         {!dashboards.data && !error && <p className={css.nothing} role="status">Loading…</p>}
-        {dashboards.data?.length === 0 && <p className={css.nothing}>There is none yet. Make one, and keep questions as charts on it.</p>}
+        {dashboards.data?.length === 0 && <p className={css.nothing}>There is none yet.{may("charts:write") && " Make one, and keep questions as charts on it."}</p>}
         <ul className={css.cards}>
           {dashboards.data?.map((board) => (
             <li key={board.id}>
@@ -40,15 +42,15 @@ export function DashboardsPage({ app }: { app: App }) {
       </section>
       <h2 className={css.heading}>Charts</h2>
       <section className="panel" aria-label="Charts">
-        {charts.data?.length === 0 && <p className={css.nothing}>Ask a question, and keep it as a chart.</p>}
+        {charts.data?.length === 0 && <p className={css.nothing}>{may("charts:write") ? "Ask a question, and keep it as a chart." : "There is none yet."}</p>}
         <ul className={css.cards}>
           {charts.data?.map((chart) => (
             <li key={chart.id}>
               <a href={hrefOf(chart.question, at.query.get("app"), chart.id)}>{chart.name}</a>
               <span className="quiet">{chart.question.kind} · {chart.shared ? "shared" : "only you"}</span>
               <span className={css.cardActions}>
-                <Button size="compact-xs" variant="default" onClick={() => setEmbedding(chart.id)}>Embed</Button>
-                {chart.mine && <Button size="compact-xs" variant="default" onClick={() => setDeleting(chart)}>Delete</Button>}
+                {may("charts:embed") && <Button size="compact-xs" variant="default" onClick={() => setEmbedding(chart.id)}>Embed</Button>}
+                {chart.mine && may("charts:write") && <Button size="compact-xs" variant="default" onClick={() => setDeleting(chart)}>Delete</Button>}
               </span>
             </li>
           ))}

@@ -2,6 +2,7 @@ import { Button, Modal } from "@mantine/core";
 import { useState } from "react";
 import { useChanges, useCohort, useDeleteCohort, useMembers, type Cohort } from "../../api/cohorts";
 import { ApiError } from "../../api/client";
+import { useMay } from "../../api/rights";
 import type { App } from "../../api/types";
 import { count } from "../../format/number";
 import { dateTime } from "../../format/time";
@@ -21,11 +22,12 @@ import { MemberTable } from "./MemberTable";
 export function CohortPage({ app, id }: { app: App; id: string }) {
   const at = useLocation();
   const where = { app: at.query.get("app") ?? undefined };
+  const may = useMay()("cohorts:write");
   const [deleting, setDeleting] = useState(false);
   const cohort = useCohort(app.id, id, !deleting);
   const members = useMembers(app.id, id);
   const feed = useChanges(app.id, { cohort: id });
-  useKeys({ e: () => cohort.data && go(href(["cohorts", id, "edit"], where)) });
+  useKeys({ e: () => may && cohort.data && go(href(["cohorts", id, "edit"], where)) });
   const gone = cohort.error instanceof ApiError && cohort.error.status === 404;
 
   return (
@@ -43,8 +45,8 @@ export function CohortPage({ app, id }: { app: App; id: string }) {
               <h1>{cohort.data.name}</h1>
               <Criteria cohort={cohort.data} />
             </div>
-            <Button size="xs" variant="default" component="a" href={href(["cohorts", id, "edit"], where)} aria-keyshortcuts="e">Edit</Button>
-            <Button size="xs" variant="default" color="red" onClick={() => setDeleting(true)}>Delete</Button>
+            {may && <Button size="xs" variant="default" component="a" href={href(["cohorts", id, "edit"], where)} aria-keyshortcuts="e">Edit</Button>}
+            {may && <Button size="xs" variant="default" color="red" onClick={() => setDeleting(true)}>Delete</Button>}
           </header>
           <Sizes cohort={cohort.data} />
           <div className={css.columns}>

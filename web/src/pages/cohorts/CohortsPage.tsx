@@ -1,9 +1,11 @@
 import { Button } from "@mantine/core";
 import { useChanges, useCohorts, type Cohort } from "../../api/cohorts";
+import { useMay } from "../../api/rights";
 import type { App } from "../../api/types";
 import { count } from "../../format/number";
 import { Icon } from "../../ui/icons";
 import { useKeys } from "../../ui/keys";
+import { Locked } from "../../ui/Locked";
 import { Trouble } from "../../ui/Notice";
 import { useNow } from "../../ui/now";
 import { Sparkline } from "../../ui/Sparkline";
@@ -19,22 +21,27 @@ import { examples, kindNames, sentence, sizesOverTime } from "./criteria";
 export default function CohortsPage({ app }: { app: App }) {
   const { path } = useLocation();
   const [, id, edit] = path;
+  const may = useMay()("cohorts:write");
+  if (!may && (id === "new" || edit === "edit")) return <div className={css.page}><Locked what="the cohorts" who={whoMay} /></div>;
   if (id === "new") return <CohortEditor key="new" app={app} />;
   if (id && edit === "edit") return <CohortEditor key={id} app={app} id={id} />;
   return id ? <CohortPage key={id} app={app} id={id} /> : <CohortList app={app} />;
 }
 
+const whoMay = "an owner, admin or analyst";
+
 function CohortList({ app }: { app: App }) {
   const at = useLocation();
   const list = useCohorts(app.id);
   const feed = useChanges(app.id, {});
+  const may = useMay()("cohorts:write");
   const where = { app: at.query.get("app") ?? undefined };
   const walk = (step: number) => {
     const links = [...document.querySelectorAll<HTMLElement>("a[data-opens]")];
     const from = links.indexOf(document.activeElement as HTMLElement);
     links[from < 0 ? 0 : Math.min(links.length - 1, Math.max(0, from + step))]?.focus();
   };
-  useKeys({ j: () => walk(1), k: () => walk(-1), n: () => go(href(["cohorts", "new"], where)) });
+  useKeys({ j: () => walk(1), k: () => walk(-1), n: () => may && go(href(["cohorts", "new"], where)) });
 
   return (
     <div className={css.page}>
@@ -43,11 +50,12 @@ function CohortList({ app }: { app: App }) {
           <h1>Cohorts</h1>
           <p className="quiet">Groups of customers that are found again and again as calls and profiles come in. Rules can follow them.</p>
         </div>
-        <Button size="xs" component="a" href={href(["cohorts", "new"], where)} aria-keyshortcuts="n">New cohort</Button>
+        {may && <Button size="xs" component="a" href={href(["cohorts", "new"], where)} aria-keyshortcuts="n">New cohort</Button>}
       </header>
+      {!may && <Locked what="the cohorts" who={whoMay} />}
       <Trouble error={list.error} />
       {list.isPending && <p className={css.loading} role="status">Loading…</p>}
-      {list.data?.length === 0 && <NoCohorts where={where} />}
+      {list.data?.length === 0 && (may ? <NoCohorts where={where} /> : <p className="quiet">No cohorts yet.</p>)}
       {list.data && list.data.length > 0 && (
         <>
           <div className={`panel ${css.frame}`}>

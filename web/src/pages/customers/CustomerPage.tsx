@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useProfile, useRecentCalls, useSeries, useSeriesBefore, useTop, useTopBefore } from "../../api/queries";
-import { useMay } from "../../api/settings";
+import { useMay } from "../../api/rights";
 import type { App, CustomerKind, GroupBy, Profile } from "../../api/types";
 import { CallDrawer } from "../../calls/CallDrawer";
 import { CallTable } from "../../calls/CallTable";

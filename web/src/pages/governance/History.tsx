@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
+import { useMay } from "../../api/rights";
 import type { App } from "../../api/types";
 import { Notice, Trouble } from "../../ui/Notice";
 import { Time } from "../../ui/Time";
@@ -39,6 +40,7 @@ export function History({ app, id, onReverted }: { app: App; id: string; onRever
   const history = useHistory(app.id, id);
   const rules = useRules(app.id);
   const ways = useWays(app.id);
+  const may = useMay()("rules:write");
   const [asked, setAsked] = useState(0);
   const [failure, setFailure] = useState("");
   const versions = history.data?.pages.flatMap((page) => page.versions) ?? [];
@@ -60,7 +62,7 @@ export function History({ app, id, onReverted }: { app: App; id: string; onRever
       {versions.length === 0 && <p className="quiet">Nothing has been changed yet.</p>}
       <ol className={css.list}>
         {versions.map((v) => {
-          const back = v.rule_id !== "" && (v.how === "deleted" ? !v.exists && latest.get(v.rule_id) === v.version : latest.get(v.rule_id) !== v.version);
+          const back = may && v.rule_id !== "" && (v.how === "deleted" ? !v.exists && latest.get(v.rule_id) === v.version : latest.get(v.rule_id) !== v.version);
           return (
             <li key={v.version} className={css.version} data-how={v.how}>
               <div className={css.head}>

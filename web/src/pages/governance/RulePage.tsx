@@ -1,8 +1,10 @@
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { ApiError } from "../../api/client";
+import { useMay } from "../../api/rights";
 import type { App } from "../../api/types";
 import { Icon } from "../../ui/icons";
+import { Locked } from "../../ui/Locked";
 import { Notice } from "../../ui/Notice";
 import { go, href, replace, useLocation, withQuery } from "../../url/location";
 import { ConfirmOn } from "./ConfirmOn";
@@ -20,6 +22,8 @@ import { Who } from "./Who";
 /** One rule, to read and to edit; an id of "" is a new one. */
 export function RulePage({ app, id }: { app: App; id: string }) {
   const rule = useRule(app.id, id, id !== "");
+  const may = useMay()("rules:write");
+  if (id === "" && !may) return <div className={css.page}><Locked what="the rules" /></div>;
   if (id === "") return <Editor key="new" app={app} rule={undefined} />;
   if (rule.data) return <Editor key={id} app={app} rule={rule.data} />;
   const gone = rule.error instanceof ApiError && rule.error.status === 404;
@@ -43,9 +47,10 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
   const at = useLocation();
   const id = rule?.id ?? "";
   const ways = useWays(app.id);
+  const may = useMay()("rules:write");
   const [saved, setSaved] = useState<Draft>(() => (rule ? draftOf(rule) : newDraft()));
   const [version, setVersion] = useState(rule?.updated_at ?? "");
-  const [found] = useState(() => keptDraft(app.id, id));
+  const [found] = useState(() => (may ? keptDraft(app.id, id) : undefined));
   const [draft, setDraft] = useState<Draft>(found?.draft ?? saved);
   const [restored, setRestored] = useState(found !== undefined);
   const [complaints, setComplaints] = useState<string[]>([]);
@@ -85,7 +90,7 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
   const complain = (error: Error) => setComplaints(error instanceof ApiError && error.fields.length > 0 ? error.fields.map((f) => `${f.location}: ${f.message}`) : [error.message]);
 
   const save = async (anyway = false) => {
-    if (busy || !(dirty || id === "")) return;
+    if (!may || busy || !(dirty || id === "")) return;
     if (wrong.length > 0) {
       setComplaints(wrong.map((one) => one.text));
       return;
@@ -142,14 +147,15 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
       <div className={css.tools}>
         <a className={css.back} href={href(["governance"], carried)} aria-label="To all rules"><Icon name="arrowLeft" /></a>
         <h1 className={css.title}>{rule ? saved.name : "New rule"}</h1>
-        {rule && <StateSwitch name={saved.name} state={rule.state} disabled={dirty} onSwitch={switchTo} />}
+        {rule && <StateSwitch name={saved.name} state={rule.state} disabled={dirty || !may} onSwitch={switchTo} />}
         <span className={css.space} />
         {rule && (
           <SegmentedControl size="xs" aria-label="Part of the rule" value={tab} onChange={(next) => go(withQuery(at, { tab: next === "history" ? "history" : undefined }))} data={[{ value: "rule", label: "Rule" }, { value: "history", label: "History" }]} />
         )}
         {tab === "rule" && dirty && <Button variant="subtle" color="gray" size="xs" onClick={() => { setDraft(saved); setBase(version); setRestored(false); setClash(false); setComplaints([]); }}>Discard changes</Button>}
-        {tab === "rule" && <Button size="xs" loading={busy} disabled={!dirty && id !== ""} aria-keyshortcuts="Control+S" onClick={() => void save()}>Save</Button>}
+        {tab === "rule" && may && <Button size="xs" loading={busy} disabled={!dirty && id !== ""} aria-keyshortcuts="Control+S" onClick={() => void save()}>Save</Button>}
       </div>
+      {!may && <Locked what="the rules" />}
       {complaints.length > 0 && <Notice tone="bad">{complaints.map((one) => <div key={one}>{one}</div>)}</Notice>}
       {restored && dirty && <Notice tone="info">These are changes that you had not saved.</Notice>}
       {clash && (
@@ -163,7 +169,7 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
         <History app={app} id={id} onReverted={() => go(withQuery(at, { tab: undefined }))} />
       ) : (
         <div className={css.columns}>
-          <div className={css.form}>
+          <fieldset className={css.form} disabled={!may}>
             <section className={`panel ${css.part}`} aria-label="Name">
               <TextInput label="Name" placeholder="Free plan: no orders" maxLength={200} value={draft.name} onChange={(event) => change({ name: event.currentTarget.value })} data-autofocus={id === "" || undefined} />
               <p className={css.sentence}>{sentence(draft)}.</p>
@@ -171,7 +177,7 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
             <Who app={app} draft={draft} onChange={change} />
             <When draft={draft} onChange={change} />
             <What draft={draft} onChange={change} />
-            {rule && (
+            {rule && may && (
               <div className={css.end}>
                 <span className="quiet">{stateWords[rule.state]}.</span>
                 <span className={css.space} />
@@ -186,7 +192,7 @@ function Editor({ app, rule }: { app: App; rule: Rule | undefined }) {
                 )}
               </div>
             )}
-          </div>
+          </fieldset>
           <TryOut app={app} draft={draft} />
         </div>
       )}

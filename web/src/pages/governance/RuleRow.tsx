@@ -17,6 +17,8 @@ interface Props {
   above: string | undefined;
   below: string | undefined;
   movable: boolean;
+  /** Whether whoever is signed in may change rules. */
+  may: boolean;
   onMove: (id: string, to: string) => void;
   onSwitch: (state: RuleState) => void;
 }
@@ -24,7 +26,7 @@ interface Props {
 const dragged = "application/x-gatemeter-rule";
 
 /** One rule in the list. It is moved by dragging, by its buttons, or by Alt with up and down. */
-export function RuleRow({ app, rule, open, above, below, movable, onMove, onSwitch }: Props) {
+export function RuleRow({ app, rule, open, above, below, movable, may, onMove, onSwitch }: Props) {
   const [over, setOver] = useState(false);
   const to = (other: string | undefined) => other && onMove(rule.id, other);
   return (
@@ -55,9 +57,9 @@ export function RuleRow({ app, rule, open, above, below, movable, onMove, onSwit
         <a
           data-opens
           href={open}
-          aria-keyshortcuts="Alt+ArrowUp Alt+ArrowDown"
+          aria-keyshortcuts={may ? "Alt+ArrowUp Alt+ArrowDown" : undefined}
           onKeyDown={(event) => {
-            if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+            if (!may || !event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
             event.preventDefault();
             to(event.key === "ArrowUp" ? above : below);
           }}
@@ -68,11 +70,11 @@ export function RuleRow({ app, rule, open, above, below, movable, onMove, onSwit
         {rule.state === "shadow" && <Report app={app} rule={rule} />}
       </div>
       <span className={css.when}>{rule.state === "off" ? "changed" : rule.state === "on" ? "on since" : "in shadow since"} <Time at={rule.state === "off" ? rule.updated_at : rule.state_since} as="full" /></span>
-      <span className={css.moves}>
+      {may && <span className={css.moves}>
         <ActionIcon variant="subtle" color="gray" aria-label={`Move ${rule.name} up`} disabled={!above} onClick={() => to(above)}><Icon name="up" size={14} /></ActionIcon>
         <ActionIcon variant="subtle" color="gray" aria-label={`Move ${rule.name} down`} disabled={!below} onClick={() => to(below)}><Icon name="down" size={14} /></ActionIcon>
-      </span>
-      <StateSwitch name={rule.name} state={rule.state} onSwitch={onSwitch} />
+      </span>}
+      <StateSwitch name={rule.name} state={rule.state} disabled={!may} onSwitch={onSwitch} />
     </li>
   );
 }

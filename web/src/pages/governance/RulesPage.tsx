@@ -1,8 +1,10 @@
 import { Button, TextInput } from "@mantine/core";
 import { useRef, useState } from "react";
+import { useMay } from "../../api/rights";
 import type { App } from "../../api/types";
 import { Icon } from "../../ui/icons";
 import { useKeys } from "../../ui/keys";
+import { Locked } from "../../ui/Locked";
 import { Notice, Trouble } from "../../ui/Notice";
 import { go, href, replace, useLocation, withQuery } from "../../url/location";
 import { ConfirmOn } from "./ConfirmOn";
@@ -17,6 +19,7 @@ export function RulesPage({ app }: { app: App }) {
   const q = (at.query.get("q") ?? "").trim();
   const rules = useRules(app.id);
   const ways = useWays(app.id);
+  const may = useMay()("rules:write");
   const [asked, setAsked] = useState<Rule | null>(null);
   const [failure, setFailure] = useState("");
   const search = useRef<HTMLInputElement>(null);
@@ -48,7 +51,7 @@ export function RulesPage({ app }: { app: App }) {
   useKeys({
     j: () => walk(1),
     k: () => walk(-1),
-    n: () => go(href(["governance", "new"], carried)),
+    n: () => may && go(href(["governance", "new"], carried)),
     "/": (event) => {
       event.preventDefault();
       search.current?.focus();
@@ -75,18 +78,18 @@ export function RulesPage({ app }: { app: App }) {
         />
         <span className={css.space} />
         <Button component="a" className={css.link} variant="default" size="xs" href={href(["governance", "history"], carried)} leftSection={<Icon name="history" size={14} />}>History</Button>
-        <Button component="a" className={css.main} size="xs" href={href(["governance", "new"], carried)} aria-keyshortcuts="n" leftSection={<Icon name="plus" size={14} />}>New rule</Button>
+        {may && <Button component="a" className={css.main} size="xs" href={href(["governance", "new"], carried)} aria-keyshortcuts="n" leftSection={<Icon name="plus" size={14} />}>New rule</Button>}
       </div>
       <Trouble error={rules.error} />
       {failure && <Notice tone="bad">{failure}</Notice>}
-      <Deleted app={app} />
+      {may ? <Deleted app={app} /> : <Locked what="the rules" />}
       {rules.isPending ? (
         <p className={css.nothing} role="status">Loading…</p>
       ) : all.length === 0 ? (
         <div className={css.nothing}>
           <h2>No rules yet</h2>
           <p>A rule answers calls instead of your backend, or adds headers to answers: a customer over quota gets 429, one without a contract 402. Gateways enforce it within a second.</p>
-          <Button component="a" className={css.main} href={href(["governance", "new"], carried)}>Write the first rule</Button>
+          {may && <Button component="a" className={css.main} href={href(["governance", "new"], carried)}>Write the first rule</Button>}
         </div>
       ) : found.length === 0 ? (
         <p className={css.nothing}>No rule matches “{q}”.</p>
@@ -108,7 +111,8 @@ export function RulesPage({ app }: { app: App }) {
                       open={href(["governance", rule.id], carried)}
                       above={q === "" ? here[i - 1]?.id : undefined}
                       below={q === "" ? here[i + 1]?.id : undefined}
-                      movable={q === "" && here.length > 1}
+                      movable={may && q === "" && here.length > 1}
+                      may={may}
                       onMove={move}
                       onSwitch={(state) => switchTo(rule, state)}
                     />

@@ -44,7 +44,7 @@ const examples: Record<Field, string> = { path: "/orders", verb: "GET", ip: "203
 
 function Line({ and, condition: c, onChange, onRemove }: { and: boolean; condition: Condition; onChange: (c: Condition) => void; onRemove: () => void }) {
   const named = c.field === "header" || c.field === "body";
-  const tests = testsOf(c.field);
+  const tests = testsOf(c.field, c.test);
   const wrong = fault(c);
   const choose = (field: Field) => onChange({ ...c, field, name: "", test: testsOf(field).includes(c.test) ? c.test : (testsOf(field)[0] ?? "is") });
   return (

@@ -36,7 +36,12 @@ export const testNames: Record<Test, string> = {
 };
 
 /** The tests that make sense for a field, the usual one first. */
-export function testsOf(field: Field): Test[] {
+export function testsOf(field: Field, now?: Test): Test[] {
+  const usual = usualTests(field);
+  return now && !usual.includes(now) ? [...usual, now] : usual;
+}
+
+function usualTests(field: Field): Test[] {
   if (field === "verb") return ["is", "one", "regex"];
   if (field === "path") return ["starts", "is", "contains", "ends", "one", "regex"];
   return ["is", "one", "starts", "contains", "ends", "regex"];

@@ -37,6 +37,9 @@ describe("a condition", () => {
     expect(fault(condition("one", " , "))).toBe("Say what to look for");
     expect(fault(condition("is", "x"))).toBeUndefined();
     expect(testsOf("verb")).not.toContain("starts");
+    // What another program wrote is shown as it is, and not as the first of the choices.
+    const verb = fromWire({ path: "request.verb", value: "PUT" });
+    expect(testsOf("verb", verb.test)).toEqual(["is", "one", "regex", "contains"]);
   });
 
   it("reads like a sentence", () => {

@@ -3,7 +3,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tansta
 import { useState } from "react";
 import { getJson, sendJson } from "../../api/client";
 import type { components } from "../../api/schema";
-import { useSession } from "../../api/queries";
+import { useMay } from "../../api/rights";
 import type { App } from "../../api/types";
 import { count } from "../../format/number";
 import { Notice, Trouble } from "../../ui/Notice";
@@ -23,7 +23,7 @@ const path = (app: App) => "/retention?app=" + encodeURIComponent(app.id);
 /** How long this application's data is kept. */
 export function Keeping({ app }: { app: App }) {
   const client = useQueryClient();
-  const may = useSession().data?.rights.includes("events:erase") ?? false;
+  const may = useMay()("events:erase");
   const kept = useQuery({ queryKey: ["retention", app.id], queryFn: ({ signal }) => getJson<Answer>("/retention", { app: app.id }, signal) });
   const [edited, setEdited] = useState<Days>();
   const [sure, setSure] = useState(false);

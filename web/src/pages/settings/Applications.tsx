@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { useApps } from "../../api/queries";
-import { useMay } from "../../api/settings";
+import { useMay } from "../../api/rights";
 import type { App } from "../../api/types";
 import { count } from "../../format/number";
 import { CopyButton } from "../../ui/CopyButton";

@@ -1,7 +1,8 @@
 import { Button, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { sendJson } from "../../api/client";
-import { useChange, useMay, usePeople } from "../../api/settings";
+import { useMay } from "../../api/rights";
+import { useChange, usePeople } from "../../api/settings";
 import type { Invitation, NewInvitation, Person } from "../../api/types";
 import { Confirm } from "../../ui/Confirm";
 import { Notice, Trouble } from "../../ui/Notice";

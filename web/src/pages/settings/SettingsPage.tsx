@@ -1,4 +1,4 @@
-import { useMay, type AskedRight } from "../../api/settings";
+import { useMay, type AskedRight } from "../../api/rights";
 import type { App } from "../../api/types";
 import { Notice } from "../../ui/Notice";
 import { href, useLocation } from "../../url/location";
