@@ -78,7 +78,11 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 		return err
 	}
 	failpoint.Hit("events.committed")
-	return nil
+	rows := 0
+	for i := range blocks {
+		rows += len(blocks[i].Events)
+	}
+	return s.fold(ctx, rows)
 }
 
 // appendBlocks fills the tables, each through an appender of its own, and adds
@@ -197,60 +201,6 @@ func (s *Store) Position(ctx context.Context) (position uint64, err error) {
 		return err
 	})
 	return position, err
-}
-
-// Books is the store's part of the books, at one moment.
-type Books struct {
-	Position uint64                        // the last block counted
-	Stored   map[string]int64              // items by application: rows of events and actions, and those deleted later
-	Deleted  map[string]map[string]Deleted // of these, and of bodies and rollups, by application and reason
-	Dropped  map[string]map[string]int64   // items by application and reason
-}
-
-// Books counts what is there.
-func (s *Store) Books(ctx context.Context) (Books, error) {
-	b := Books{Stored: map[string]int64{}, Deleted: map[string]map[string]Deleted{}, Dropped: map[string]map[string]int64{}}
-	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
-		if b.Position, err = readPosition(ctx, tx); err != nil {
-			return err
-		}
-		err = query(ctx, tx, question{sql: statement("stored")}, func(rows *sql.Rows) error {
-			var app string
-			var n int64
-			err := rows.Scan(&app, &n)
-			b.Stored[app] = n
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		err = query(ctx, tx, question{sql: statement("deleted")}, func(rows *sql.Rows) error {
-			var app, what, reason string
-			var n int64
-			err := rows.Scan(&app, &what, &reason, &n)
-			if b.Deleted[app] == nil {
-				b.Deleted[app] = map[string]Deleted{}
-			}
-			d := b.Deleted[app][reason]
-			d.add(what, n)
-			b.Deleted[app][reason] = d
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return query(ctx, tx, question{sql: statement("dropped")}, func(rows *sql.Rows) error {
-			var app, reason string
-			var n int64
-			err := rows.Scan(&app, &reason, &n)
-			if b.Dropped[app] == nil {
-				b.Dropped[app] = map[string]int64{}
-			}
-			b.Dropped[app][reason] = n
-			return err
-		})
-	})
-	return b, err
 }
 
 // snapshot runs f in a transaction, in which every query sees the same.

@@ -215,6 +215,8 @@ func (s *Store) change(ctx context.Context, f func(context.Context, *sql.Tx) err
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
 	defer s.loading.Unlock()
+	s.counted.changes()
+	defer s.counted.changes()
 	return s.do(func() error {
 		return s.transact(ctx, func(tx *sql.Tx) error { return f(ctx, tx) })
 	})

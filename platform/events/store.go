@@ -20,7 +20,6 @@ import (
 const (
 	maxQuestions       = 8 // answered at a time; more wait
 	defaultMemoryLimit = 512 << 20
-	checkpointBytes    = 64 << 20 // of DuckDB's own log; checkpoints stall loading
 )
 
 // ErrDown is returned while the store is broken or closed: Reopen it, or wait
@@ -30,7 +29,7 @@ var ErrDown = errors.New("the event store is down")
 // Options of a Store. The zero value is usable.
 type Options struct {
 	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 512 MiB
-	Threads     int   // 0: one per CPU
+	Threads     int   // 0: one for every two CPUs; who waits for another thread of DuckDB's takes a CPU, too
 	Logger      *slog.Logger
 	ReadOnly    bool // only to be looked at: nothing can be loaded, nothing is changed
 }
@@ -53,6 +52,9 @@ type Store struct {
 	tail      tail      // what is not rolled up
 	compacted time.Time // the day on which the rollups were compacted
 	facts     facts
+	unfolded  int // rows in the last row group
+
+	counted counted
 
 	copying sync.Mutex
 	file    *os.File // what copies are read from; nil before the first; guarded by copying
@@ -71,7 +73,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.MemoryLimit = defaultMemoryLimit
 	}
 	if o.Threads == 0 {
-		o.Threads = runtime.NumCPU()
+		o.Threads = max(1, runtime.NumCPU()/2)
 	}
 	s := &Store{path: path, o: o, log: o.Logger}
 	if s.log == nil {
@@ -117,6 +119,9 @@ func (s *Store) open(ctx context.Context) error {
 	if err == nil {
 		s.tail, err = measureTail(ctx, db)
 	}
+	if err == nil {
+		s.unfolded, err = measureUnfolded(ctx, db)
+	}
 	if err == nil && s.tail.events >= maxTail { // a store that had no rollups
 		err = s.rollUp(ctx)
 	}
@@ -126,6 +131,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
+	s.counted.changes() // what the last load did was not known
 	s.db = db
 	s.setTrouble(nil)
 	return nil

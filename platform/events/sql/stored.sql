@@ -1,9 +1,4 @@
-SELECT app, sum(items)::BIGINT
-FROM (
-    SELECT app, count(*) AS items FROM events GROUP BY app
-    UNION ALL
-    SELECT app, count(*) AS items FROM actions GROUP BY app
-    UNION ALL
-    SELECT app, items FROM deleted WHERE what IN ('events', 'actions')
-)
+SELECT app, count(*)
+FROM events
+WHERE seq > ?
 GROUP BY app;
