@@ -19,7 +19,7 @@ import (
 
 const (
 	maxQuestions       = 8 // answered at a time; more wait
-	defaultMemoryLimit = 512 << 20
+	defaultMemoryLimit = 384 << 20
 )
 
 // ErrDown is returned while the store is broken or closed: Reopen it, or wait
@@ -28,7 +28,7 @@ var ErrDown = errors.New("the event store is down")
 
 // Options of a Store. The zero value is usable.
 type Options struct {
-	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 512 MiB
+	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 384 MiB
 	Threads     int   // 0: one for every two CPUs; who waits for another thread of DuckDB's takes a CPU, too
 	Logger      *slog.Logger
 	ReadOnly    bool // only to be looked at: nothing can be loaded, nothing is changed

@@ -10,9 +10,9 @@ import (
 const (
 	// filterBytes bounds the memory of all filters together: 30 million ids.
 	filterBytes = 48 << 20
-	// With these, a new id is taken for one that may be known in one case of 300.
+	// With these, a new id is taken for one that may be known in one case of 150.
 	bitsPerID   = 12
-	bloomHashes = 8
+	bloomHashes = 4
 
 	minFilter = 1 << 18 // ids that the smallest filter has room for
 	// idBytes is less than an id takes on the disk: what is estimated from it is

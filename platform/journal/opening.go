@@ -13,16 +13,22 @@ import (
 )
 
 const (
-	memTableBytes = 32 << 20 // also bounds what is replayed after a crash
+	memTableBytes = 48 << 20 // also bounds what is replayed after a crash
 	// cacheBytes holds the filters of the remembered ids, besides the memtables,
 	// which Pebble takes from it.
-	cacheBytes   = 192 << 20
+	cacheBytes   = 160 << 20
 	walSyncBytes = 1 << 20
 	// A commit waits while there are so many memtables, or so many files over one
 	// another that are not compacted yet. Reads of ids are few (see filters), so that
 	// the files may be many; memtables stay within the cache.
-	maxMemTables = 4
+	maxMemTables = 3
 	maxL0Files   = 64
+	// Ids come in no order: each compaction writes much of a level again, and few
+	// reads gain by it. Rather there are many files in the first level, and one large
+	// level below it.
+	compactL0From = 12
+	baseBytes     = 1 << 30
+	fileBytes     = 16 << 20
 	// flushTrims bounds how long the space of trimmed blocks stays taken.
 	flushTrims = 30 * time.Second
 )
@@ -87,6 +93,8 @@ func (o *opening) open() error {
 
 		MemTableStopWritesThreshold: maxMemTables,
 		L0StopWritesThreshold:       maxL0Files,
+		L0CompactionThreshold:       compactL0From,
+		LBaseMaxBytes:               baseBytes,
 		FlushDelayDeleteRange:       flushTrims,
 		ReadOnly:                    o.j.ReadOnly,
 		ErrorIfNotExists:            o.j.ReadOnly,
@@ -99,6 +107,7 @@ func (o *opening) open() error {
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		options.TargetFileSizes[i] = fileBytes << i
 	}
 	var err error
 	done := make(chan struct{})

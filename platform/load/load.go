@@ -17,12 +17,14 @@ import (
 
 const (
 	// pause is the least time between the beginnings of two loads, unless one
-	// could not take all: small loads are expensive (DuckDB checkpoints).
+	// could not take all there was: a small load costs nearly as much as a large one.
 	pause = 300 * time.Millisecond
 	// maxItems bounds the memory of one load, besides the bytes of journal.Read.
 	maxItems = 20_000
-	// trimEvery bounds how often blocks are deleted that are in the store.
-	trimEvery = 10 * time.Second
+	// trimEvery bounds how often blocks are deleted that are in the store. Even at
+	// thousands of events per second most are gone before the journal has written
+	// them anywhere but into its log.
+	trimEvery = 4 * time.Second
 
 	// forgetEvery is how often Forget asks how far the store is.
 	forgetEvery = 50 * time.Millisecond
@@ -200,6 +202,7 @@ func (l *Loader) wait(ctx context.Context) error {
 // piece is what one load takes from the journal.
 type piece struct {
 	blocks []events.Block // none when there is nothing
+	more   bool           // there was more than one load takes
 	err    error
 }
 
@@ -226,15 +229,15 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	}
 	failpoint.Hit("load.weighed")
 	last := next.blocks[len(next.blocks)-1].Seq
-	// While the store works on this piece, the one behind it is made ready.
+	// While the store works on this piece, the one behind it is made ready, if there
+	// was something to put into it.
 	ready := make(chan *piece, 1)
-	behind := l.journal.Last() > last
-	if behind {
+	if next.more {
 		go func() { ready <- l.prepare(ctx, last) }()
 	}
 	err = l.store.Load(ctx, next.blocks)
 	var ahead *piece
-	if behind {
+	if next.more {
 		ahead = <-ready
 	}
 	if err != nil {
@@ -246,7 +249,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 		l.ahead = ahead
 	}
 	l.tell(next.blocks)
-	return l.position < l.journal.Last(), nil
+	return next.more, nil
 }
 
 func (l *Loader) tell(blocks []events.Block) {
@@ -265,12 +268,13 @@ func (l *Loader) tell(blocks []events.Block) {
 // prepare reads and decodes what comes after a sequence number, and tells who is
 // in it.
 func (l *Loader) prepare(ctx context.Context, after uint64) *piece {
+	there := l.journal.Last()
 	blocks, err := l.journal.Read(after, maxItems)
 	if err != nil || len(blocks) == 0 {
 		return &piece{err: err}
 	}
 	failpoint.Hit("load.read")
-	p := &piece{blocks: l.decode(blocks)}
+	p := &piece{blocks: l.decode(blocks), more: blocks[len(blocks)-1].Seq < there}
 	for app, seen := range whoWasSeen(p.blocks) {
 		if err := l.seen.Seen(ctx, app, seen); err != nil {
 			return &piece{err: fmt.Errorf("tell who was seen: %w", err)}
