@@ -37,19 +37,19 @@ func (a *EventArray) Next(e *Event) (malformed, err error) {
 }
 
 func (a *EventArray) next(e *Event) (malformed, err error) {
-	t, err := a.r.Scanner.Next()
+	t, err := a.r.Next()
 	if err == nil && !a.started {
 		a.started = true
 		if t.Kind != scan.BeginArray {
 			return nil, scan.ErrNotArray
 		}
-		t, err = a.r.Scanner.Next()
+		t, err = a.r.Next()
 	}
 	if err != nil {
 		return nil, err
 	}
 	if t.Kind == scan.EndArray {
-		_, err = a.r.Scanner.Next() // nothing may follow
+		_, err = a.r.Next() // nothing may follow
 		return nil, err
 	}
 	*e = Event{}

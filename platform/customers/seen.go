@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -94,8 +95,11 @@ func (m *sightings) dropAll() {
 // written takes a row as it is now.
 func (m *sightings) written(w who, row sighting) {
 	delete(m.later, w)
-	if m.known[w] == nil && len(m.known) >= maxSightings {
-		m.evict()
+	if m.known[w] == nil {
+		if len(m.known) >= maxSightings {
+			m.evict()
+		}
+		w.id = strings.Clone(w.id) // it is part of all that its event says
 	}
 	m.known[w] = &row
 }
