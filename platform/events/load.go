@@ -55,6 +55,11 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 	if len(blocks) == 0 {
 		return nil
 	}
+	rows := 0
+	for i := range blocks {
+		rows += len(blocks[i].Events)
+	}
+	s.share(ctx, rows)
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		if err := s.raw(func(c driver.Conn) error { return appendBlocks(c, blocks, &s.facts, s.tail.sums) }); err != nil {
 			return err
@@ -78,10 +83,6 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 		return err
 	}
 	failpoint.Hit("events.committed")
-	rows := 0
-	for i := range blocks {
-		rows += len(blocks[i].Events)
-	}
 	return s.fold(ctx, rows)
 }
 

@@ -29,7 +29,7 @@ var ErrDown = errors.New("the event store is down")
 // Options of a Store. The zero value is usable.
 type Options struct {
 	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 384 MiB
-	Threads     int   // 0: one for every two CPUs; who waits for another thread of DuckDB's takes a CPU, too
+	Threads     int   // 0: one per CPU; half of them are used while much is loaded
 	Logger      *slog.Logger
 	ReadOnly    bool // only to be looked at: nothing can be loaded, nothing is changed
 }
@@ -52,7 +52,8 @@ type Store struct {
 	tail      tail      // what is not rolled up
 	compacted time.Time // the day on which the rollups were compacted
 	facts     facts
-	unfolded  int // rows in the last row group
+	unfolded  int         // rows in the last row group
+	calm      *time.Timer // gives back the threads that loading has taken; nil: none
 
 	counted counted
 
@@ -73,7 +74,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.MemoryLimit = defaultMemoryLimit
 	}
 	if o.Threads == 0 {
-		o.Threads = max(1, runtime.NumCPU()/2)
+		o.Threads = runtime.NumCPU()
 	}
 	s := &Store{path: path, o: o, log: o.Logger}
 	if s.log == nil {
@@ -171,6 +172,10 @@ func (s *Store) openAt(path string) (*sql.DB, error) {
 func (s *Store) shut() error {
 	if s.db == nil {
 		return nil
+	}
+	if s.calm != nil {
+		s.calm.Stop()
+		s.calm = nil
 	}
 	err := s.writer.Close()
 	if errors.Is(err, sql.ErrConnDone) {

@@ -20,7 +20,13 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func open(t testing.TB) *Store {
 	t.Helper()
-	s, err := Open(filepath.Join(t.TempDir(), "events.duckdb"), Options{MemoryLimit: 512 << 20, Logger: slog.New(slog.DiscardHandler)})
+	return openWith(t, Options{})
+}
+
+func openWith(t testing.TB, o Options) *Store {
+	t.Helper()
+	o.MemoryLimit, o.Logger = 512<<20, slog.New(slog.DiscardHandler)
+	s, err := Open(filepath.Join(t.TempDir(), "events.duckdb"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
