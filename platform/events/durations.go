@@ -1,6 +1,10 @@
 package events
 
-import "math"
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
 
 // Durations in a rollup are counted in buckets, which add up; see the macro
 // duration_bucket of migration 2. Its constants are here a second time.
@@ -69,4 +73,53 @@ func middle(bucket int) float64 {
 func (d *durations) latency(text string) Latency {
 	d.reset(text)
 	return Latency{P50: d.quantile(0.5), P95: d.quantile(0.95), P99: d.quantile(0.99)}
+}
+
+// bucketEnds are the longest durations of the buckets in µs; octaves has, for
+// each length in bits, the first bucket whose end may be as long.
+var bucketEnds, octaves = measureBuckets()
+
+func measureBuckets() (ends []int64, octaves [65]int) {
+	macro := func(us int64) int { return int(math.Ceil(math.Log(float64(us)) / bucketWidth)) }
+	ends = append(ends, 1)
+	for ends[len(ends)-1] < math.MaxInt64 {
+		k := len(ends)
+		// The bound is near e^(k·width): it is found by halving around it.
+		low, high := ends[k-1], int64(math.MaxInt64)
+		if about := math.Exp(float64(k+1) * bucketWidth); about < math.MaxInt64 {
+			high = int64(about) + 1
+		}
+		for low+1 < high { // low is in the bucket or below it, high is above
+			if middle := low + (high-low)/2; macro(middle) <= k {
+				low = middle
+			} else {
+				high = middle
+			}
+		}
+		if macro(high) <= k {
+			low = high
+		}
+		ends = append(ends, low)
+	}
+	for n := range octaves {
+		least := int64(1)
+		if n > 0 {
+			least = int64(1) << min(n-1, 62)
+		}
+		octaves[n], _ = slices.BinarySearch(ends, least)
+	}
+	return ends, octaves
+}
+
+// durationBucket is the macro duration_bucket of migration 2, but for the last
+// microsecond of a few buckets beyond a hundred years.
+func durationBucket(us int64) int {
+	if us <= 1 {
+		return 0
+	}
+	k := octaves[bits.Len64(uint64(us))] // #nosec G115 -- is positive
+	for bucketEnds[k] < us {
+		k++
+	}
+	return k
 }

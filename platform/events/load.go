@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/duckdb/duckdb-go/v2"
 	"github.com/gatemeter/gatemeter/moesif/wire"
 	"github.com/gatemeter/gatemeter/platform/failpoint"
 )
@@ -120,14 +119,12 @@ func appendRest(c driver.Conn, blocks []Block) error {
 		actions += len(blocks[i].Actions)
 		dropped += len(blocks[i].Dropped)
 	}
-	var row []driver.Value
 	if actions > 0 {
-		err := appendTable(c, "actions", func(a *duckdb.Appender) error {
+		err := appendRows(c, "actions", func(a *appender) error {
 			for i := range blocks {
 				b := &blocks[i]
 				for k := range b.Actions {
-					row = appendActionRow(row[:0], b.App, b.ReceivedAt, &b.Actions[k])
-					if err := a.AppendRow(row...); err != nil {
+					if err := appendActionRow(a, b.App, b.ReceivedAt, &b.Actions[k]); err != nil {
 						return err
 					}
 				}
@@ -141,10 +138,13 @@ func appendRest(c driver.Conn, blocks []Block) error {
 	if dropped == 0 {
 		return nil
 	}
-	return appendTable(c, "dropped", func(a *duckdb.Appender) error {
+	return appendRows(c, "dropped", func(a *appender) error {
 		for i := range blocks {
 			for reason, n := range blocks[i].Dropped {
-				if err := a.AppendRow(blocks[i].App, text(reason), int64(n)); err != nil {
+				a.text(text(blocks[i].App))
+				a.text(text(reason))
+				a.int64(int64(n))
+				if err := a.end(); err != nil {
 					return err
 				}
 			}
@@ -164,25 +164,13 @@ func eachEvent(blocks []Block, f func(*Block, *wire.Event) error) error {
 	return nil
 }
 
-// appendRows fills a table of many rows.
+// appendRows fills a table.
 func appendRows(c driver.Conn, table string, fill func(*appender) error) error {
 	a, err := newAppender(c, table)
 	if err == nil {
 		err = a.close(fill(a))
 	}
 	if err != nil {
-		return fmt.Errorf("append to %s: %w", table, err)
-	}
-	return nil
-}
-
-// appendTable fills a table of few.
-func appendTable(c driver.Conn, table string, fill func(*duckdb.Appender) error) error {
-	a, err := duckdb.NewAppenderFromConn(c, "", table)
-	if err != nil {
-		return fmt.Errorf("append to %s: %w", table, err)
-	}
-	if err := errors.Join(fill(a), a.Close()); err != nil {
 		return fmt.Errorf("append to %s: %w", table, err)
 	}
 	return nil

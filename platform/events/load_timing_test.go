@@ -136,16 +136,18 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	b.Run("driver", func(b *testing.B) {
 		perEvent(b, len(rows), once(func(c driver.Conn) error {
+			a, err := duckdb.NewAppenderFromConn(c, "", "events")
+			if err != nil {
+				return err
+			}
 			var values []driver.Value
-			return appendTable(c, "events", func(a *duckdb.Appender) error {
-				for i := range rows {
-					values = rows[i].values(values[:0])
-					if err := a.AppendRow(values...); err != nil {
-						return err
-					}
+			for i := range rows {
+				values = rows[i].values(values[:0])
+				if err = a.AppendRow(values...); err != nil {
+					break
 				}
-				return nil
-			})
+			}
+			return errors.Join(err, a.Close())
 		}))
 	})
 	b.Run("vectors", func(b *testing.B) {
@@ -169,6 +171,12 @@ func (r *eventRow) values(dst []driver.Value) []driver.Value {
 			return nil
 		}
 		return n
+	}
+	optional := func(s string) driver.Value {
+		if s == "" {
+			return nil
+		}
+		return s
 	}
 	return append(dst,
 		r.app, r.id, time.UnixMicro(r.time).UTC(), time.UnixMicro(r.received).UTC(), r.ahead, r.late, known(r.duration),

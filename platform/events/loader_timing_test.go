@@ -1,5 +1,3 @@
-//go:build linux
-
 package events
 
 import (
@@ -7,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -53,18 +50,18 @@ func BenchmarkLoader(b *testing.B) {
 					at = at.Add(29 * day / loaderRows)
 				}
 			}
-			before, began := processorTime(b), time.Now()
+			before, began := processor(b), time.Now()
 			if err := s.Load(context.Background(), blocks); err != nil {
 				b.Fatal(err)
 			}
 			slowest = max(slowest, time.Since(began))
-			spent += processorTime(b) - before
+			spent += processor(b) - before
 		}
-		before := processorTime(b)
+		before := processor(b)
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
-		spent += processorTime(b) - before
+		spent += processor(b) - before
 		file, err := os.Stat(path)
 		if err != nil {
 			b.Fatal(err)
@@ -73,14 +70,4 @@ func BenchmarkLoader(b *testing.B) {
 		b.ReportMetric(float64(slowest.Milliseconds()), "ms/slowest")
 		b.ReportMetric(float64(file.Size())/loaderRows, "B/event")
 	}
-}
-
-// processorTime is what the process has used so far.
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"database/sql/driver"
 	"fmt"
 	"strings"
 	"time"
@@ -178,29 +177,28 @@ func appendBodyRow(a *appender, app string, received time.Time, e *wire.Event) e
 	return a.end()
 }
 
-// appendActionRow appends the values of a row of the table actions.
-func appendActionRow(dst []driver.Value, app string, received time.Time, a *wire.Action) []driver.Value {
-	if a.Request.Time.IsZero() {
-		a.Request.Time = received
+// appendActionRow appends a row of the table actions.
+func appendActionRow(a *appender, app string, received time.Time, act *wire.Action) error {
+	if act.Request.Time.IsZero() {
+		act.Request.Time = received
 	}
-	w := placeInTime(a.Request.Time, received)
-	return append(dst,
-		app,
-		optional(a.TransactionID),
-		w.time,
-		w.received,
-		w.ahead,
-		w.late,
-		text(a.ActionName),
-		optional(a.UserID),
-		optional(a.CompanyID),
-		optional(a.SubscriptionID),
-		optional(a.SessionToken),
-		optional(a.Request.URI),
-		optional(a.Request.IPAddress),
-		optional(a.Request.UserAgentString),
-		optional(string(a.Metadata)),
-	)
+	w := placeInTime(act.Request.Time, received)
+	a.text(text(app))
+	a.optional(text(act.TransactionID))
+	a.time(w.time.UnixMicro())
+	a.time(w.received.UnixMicro())
+	a.bool(w.ahead)
+	a.bool(w.late)
+	a.text(text(act.ActionName))
+	a.optional(text(act.UserID))
+	a.optional(text(act.CompanyID))
+	a.optional(text(act.SubscriptionID))
+	a.optional(text(act.SessionToken))
+	a.optional(text(act.Request.URI))
+	a.optional(text(act.Request.IPAddress))
+	a.optional(text(act.Request.UserAgentString))
+	a.bytes(act.Metadata)
+	return a.end()
 }
 
 // text returns s as DuckDB takes it: it refuses a whole load over one byte that
@@ -210,13 +208,6 @@ func text(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
-func optional(s string) driver.Value {
-	if s == "" {
-		return nil
-	}
-	return text(s)
 }
 
 func userAgent(hs wire.Headers) string {

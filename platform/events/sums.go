@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"database/sql/driver"
 	"math"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,53 +256,4 @@ func (t *tally) letter(bucket, n int) {
 	if n > 1 {
 		t.buf = strconv.AppendInt(t.buf, int64(n), 10)
 	}
-}
-
-// bucketEnds are the longest durations of the buckets in µs; octaves has, for
-// each length in bits, the first bucket whose end may be as long.
-var bucketEnds, octaves = measureBuckets()
-
-func measureBuckets() (ends []int64, octaves [65]int) {
-	macro := func(us int64) int { return int(math.Ceil(math.Log(float64(us)) / bucketWidth)) }
-	ends = append(ends, 1)
-	for ends[len(ends)-1] < math.MaxInt64 {
-		k := len(ends)
-		// The bound is near e^(k·width): it is found by halving around it.
-		low, high := ends[k-1], int64(math.MaxInt64)
-		if about := math.Exp(float64(k+1) * bucketWidth); about < math.MaxInt64 {
-			high = int64(about) + 1
-		}
-		for low+1 < high { // low is in the bucket or below it, high is above
-			if middle := low + (high-low)/2; macro(middle) <= k {
-				low = middle
-			} else {
-				high = middle
-			}
-		}
-		if macro(high) <= k {
-			low = high
-		}
-		ends = append(ends, low)
-	}
-	for n := range octaves {
-		least := int64(1)
-		if n > 0 {
-			least = int64(1) << min(n-1, 62)
-		}
-		octaves[n], _ = slices.BinarySearch(ends, least)
-	}
-	return ends, octaves
-}
-
-// durationBucket is the macro duration_bucket of migration 2, but for the last
-// microsecond of a few buckets beyond a hundred years.
-func durationBucket(us int64) int {
-	if us <= 1 {
-		return 0
-	}
-	k := octaves[bits.Len64(uint64(us))] // #nosec G115 -- is positive
-	for bucketEnds[k] < us {
-		k++
-	}
-	return k
 }
