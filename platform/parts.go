@@ -26,10 +26,10 @@ type timedStore struct {
 
 var _ load.Store = timedStore{}
 
-func (s timedStore) Load(ctx context.Context, blocks []events.Block) error {
+func (s timedStore) Load(ctx context.Context, after uint64, blocks []events.Block) error {
 	began := time.Now()
 	defer func() { s.loads.Observe(time.Since(began).Seconds()) }()
-	return s.Store.Load(ctx, blocks)
+	return s.Store.Load(ctx, after, blocks)
 }
 
 var (

@@ -67,7 +67,7 @@ func openAnalytics(t testing.TB) analytics {
 		}
 		list = append(list, e)
 	}
-	if err := store.Load(t.Context(), []events.Block{{Seq: 1, App: a.app, ReceivedAt: noon, Events: list}}); err != nil {
+	if err := store.Load(t.Context(), 0, []events.Block{{Seq: 1, App: a.app, ReceivedAt: noon, Events: list}}); err != nil {
 		t.Fatal(err)
 	}
 	a.governance = &governance{t: t, handler: New(Options{Gate: gate, Events: store, Dashboards: dashboards.New(db, clock), Metrics: prometheus.NewRegistry(), Clock: clock, Logger: log})}

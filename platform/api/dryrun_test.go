@@ -31,7 +31,7 @@ func (g *governance) withTraffic(list ...wire.Event) {
 		}
 	}
 	app := g.options.Gate.Applications()[0]
-	if err := s.Load(g.t.Context(), []events.Block{{Seq: 1, App: app.ID, ReceivedAt: now, Events: list}}); err != nil {
+	if err := s.Load(g.t.Context(), 0, []events.Block{{Seq: 1, App: app.ID, ReceivedAt: now, Events: list}}); err != nil {
 		g.t.Fatal(err)
 	}
 	g.options.Events = s

@@ -39,7 +39,7 @@ func BenchmarkDryRunOfAMillionCalls(b *testing.B) {
 				},
 			}
 		}
-		if err := s.Load(b.Context(), []events.Block{{Seq: uint64(block + 1), App: app, ReceivedAt: now, Events: list}}); err != nil {
+		if err := s.Load(b.Context(), 0, []events.Block{{Seq: uint64(block + 1), App: app, ReceivedAt: now, Events: list}}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -113,7 +113,7 @@ func (h *house) load(list []wire.Event) {
 		h.t.Fatal(err)
 	}
 	h.seq++
-	if err := h.events.Load(h.t.Context(), []events.Block{{Seq: h.seq, App: "app", ReceivedAt: h.clock(), Events: list}}); err != nil {
+	if err := h.events.Load(h.t.Context(), 0, []events.Block{{Seq: h.seq, App: "app", ReceivedAt: h.clock(), Events: list}}); err != nil {
 		h.t.Fatal(err)
 	}
 	h.Loaded("app")

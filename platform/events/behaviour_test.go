@@ -131,7 +131,7 @@ func BenchmarkBehaviour(b *testing.B) {
 			e.Response.Status = 200 + 300*(rng.IntN(20)/19)
 			list[i] = e
 		}
-		if err := s.Load(b.Context(), []Block{{Seq: uint64(n + 1), App: "a", ReceivedAt: noon, Events: list}}); err != nil {
+		if err := s.Load(b.Context(), 0, []Block{{Seq: uint64(n + 1), App: "a", ReceivedAt: noon, Events: list}}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"os"
 	"testing"
 	"time"
 )
@@ -47,41 +46,4 @@ func TestTheBooksCountRowsOnceAndMissNone(t *testing.T) {
 	}
 	loadNext(t, s, "b", noon, call("2", 0))
 	check("a restart", map[string]int64{"a": 5, "b": 2})
-}
-
-func TestALogIsFoldedInWhenARowGroupIsFull(t *testing.T) {
-	s := open(t)
-	logs := func() (bytes int64) {
-		files, err := s.files()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			info, err := os.Stat(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			bytes += info.Size()
-		}
-		return bytes
-	}
-	loadNext(t, s, "a", noon, calls(10)...)
-	if logs() == 0 {
-		t.Fatal("the rows are not in the log")
-	}
-	s.unfolded = rowGroup - 15
-	loadNext(t, s, "a", noon, calls(10)...)
-	if logs() == 0 {
-		t.Error("it was folded in before the row group was full")
-	}
-	loadNext(t, s, "a", noon, calls(10)...)
-	if n := logs(); n != 0 || s.unfolded != 5 {
-		t.Errorf("%d bytes of log are left, and %d rows in the last row group, want 5", n, s.unfolded)
-	}
-	if err := s.Reopen(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if s.unfolded != 30 {
-		t.Errorf("%d rows in the last row group of a store that was opened, want 30", s.unfolded)
-	}
 }

@@ -21,10 +21,10 @@ const (
 // compact joins the rows of the rollups of the days before today, when a new day
 // has begun since it was called last.
 func (s *Store) compact(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	today := now.UTC().Truncate(day)
-	if !s.compacted.Before(today) {
+	if !s.isCrowded(now) {
 		return nil
 	}
+	today := now.UTC().Truncate(day)
 	for _, rollups := range allRollups {
 		for _, r := range rollups {
 			days, err := r.crowdedDays(ctx, tx, today)
@@ -41,6 +41,9 @@ func (s *Store) compact(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	s.compacted = today // also when the load fails: the next day comes
 	return nil
 }
+
+// isCrowded reports whether compact has something to do.
+func (s *Store) isCrowded(now time.Time) bool { return s.compacted.Before(now.UTC().Truncate(day)) }
 
 func (r rollup) crowdedDays(ctx context.Context, tx *sql.Tx, today time.Time) (days []time.Time, err error) {
 	q := r.statement("crowded", today.Add(-compactedDays*day).UnixMicro(), today.UnixMicro(), crowded)

@@ -20,11 +20,13 @@ const copyStep = 64 << 20
 func (s *Store) CopyTo(ctx context.Context, path string) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
+	// Whatever cannot be written into the file is in the journal.
+	if err := s.sync(ctx); isFatal(err) {
+		return fmt.Errorf("copy the event store: %w", err)
+	}
+	s.checkpoints.making.Lock()
+	defer s.checkpoints.making.Unlock()
 	err := s.do(func() error {
-		// Whatever is not folded into the file is in DuckDB's log, which is copied too.
-		if _, err := s.writer.ExecContext(context.WithoutCancel(ctx), statement("checkpoint")); isFatal(err) {
-			return err
-		}
 		if err := s.copyStore(ctx, path); err != nil {
 			return err
 		}

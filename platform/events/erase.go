@@ -135,6 +135,8 @@ func (s *Store) Rewrite(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
 	defer s.loading.Unlock()
+	s.checkpoints.making.Lock()
+	defer s.checkpoints.making.Unlock()
 	path := s.path + ".new"
 	err := s.makeEmpty(ctx, path)
 	if err == nil {
@@ -159,11 +161,13 @@ func (s *Store) makeEmpty(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := migrate(ctx, db); err != nil {
+	if _, err := migrate(ctx, db); err != nil {
 		return err
 	}
-	if _, err := db.ExecContext(ctx, statement("empty_new")); err != nil {
-		return err
+	for _, name := range []string{"empty_new", "checkpoint"} {
+		if _, err := db.ExecContext(ctx, statement(name)); err != nil {
+			return err
+		}
 	}
 	return os.Chmod(path, 0o600)
 }

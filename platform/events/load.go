@@ -22,31 +22,35 @@ type Block struct {
 	Dropped    map[string]int // items that cannot be stored, by reason
 }
 
-// Load stores the blocks, which are in the order of their sequence numbers, in
-// one transaction together with the position. Blocks up to the position are
-// passed over, so that loading the same again changes nothing.
+// Load stores the blocks, which are in the order of their sequence numbers and come
+// next after the given one, in one transaction together with the position. Blocks up
+// to the position are passed over, so that loading the same again changes nothing. A
+// store that has less than what comes before, because it was opened again, refuses.
 //
 // After an error it is unknown whether the transaction landed: Reopen, and go on
 // from Position. A load that has begun is finished even when ctx ends: DuckDB
 // keeps the file open when a commit is interrupted.
-func (s *Store) Load(ctx context.Context, blocks []Block) error {
+func (s *Store) Load(ctx context.Context, after uint64, blocks []Block) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	err := s.do(func() error { return s.load(ctx, blocks) })
+	err := s.do(func() error { return s.load(ctx, after, blocks) })
 	if err != nil {
 		return fmt.Errorf("load events: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) load(ctx context.Context, blocks []Block) error {
+func (s *Store) load(ctx context.Context, after uint64, blocks []Block) error {
 	position, err := readPosition(ctx, s.writer)
 	if err != nil {
 		return err
+	}
+	if position < after {
+		return fmt.Errorf("the store has blocks up to %d, and these come after %d", position, after)
 	}
 	for len(blocks) > 0 && blocks[0].Seq <= position {
 		blocks = blocks[1:]
@@ -59,18 +63,36 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 		rows += len(blocks[i].Events)
 	}
 	s.share(ctx, rows)
-	err = s.transact(ctx, func(tx *sql.Tx) error {
+	err = s.put(ctx, blocks)
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("events.committed")
+	s.loaded(blocks)
+	return nil
+}
+
+// put is the transaction of a load.
+func (s *Store) put(ctx context.Context, blocks []Block) error {
+	last := &blocks[len(blocks)-1]
+	next := s.tail
+	next.add(blocks)
+	due := next.due(last.ReceivedAt)
+	if due && s.isCrowded(last.ReceivedAt) { // rows are not deleted from under a checkpoint
+		s.checkpoints.making.Lock()
+		defer s.checkpoints.making.Unlock()
+	}
+	return s.transact(ctx, func(tx *sql.Tx) error {
 		if err := s.raw(func(c driver.Conn) error { return appendBlocks(c, blocks, &s.facts, s.tail.sums) }); err != nil {
 			return err
 		}
 		failpoint.Hit("events.appended")
-		last := &blocks[len(blocks)-1]
 		if _, err := tx.ExecContext(ctx, statement("move_position"), last.Seq); err != nil {
 			return err
 		}
 		failpoint.Hit("events.moved")
 		s.tail.add(blocks)
-		if !s.tail.due(last.ReceivedAt) {
+		if !due {
 			return nil
 		}
 		if err := s.roll(ctx, tx, last.Seq); err != nil {
@@ -78,11 +100,6 @@ func (s *Store) load(ctx context.Context, blocks []Block) error {
 		}
 		return s.compact(ctx, tx, last.ReceivedAt)
 	})
-	if err != nil {
-		return err
-	}
-	failpoint.Hit("events.committed")
-	return s.fold(ctx, rows)
 }
 
 // appendBlocks fills the tables, each through an appender of its own, and adds

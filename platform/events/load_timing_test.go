@@ -108,7 +108,7 @@ func BenchmarkLoad(b *testing.B) {
 			seq++
 			blocks = append(blocks, Block{Seq: seq, App: benchmarkApp, ReceivedAt: noon, Events: events[i : i+200]})
 		}
-		return s.Load(b.Context(), blocks)
+		return s.Load(b.Context(), 0, blocks)
 	})
 }
 

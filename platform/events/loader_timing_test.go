@@ -51,7 +51,7 @@ func BenchmarkLoader(b *testing.B) {
 				}
 			}
 			before, began := processor(b), time.Now()
-			if err := s.Load(context.Background(), blocks); err != nil {
+			if err := s.Load(context.Background(), 0, blocks); err != nil {
 				b.Fatal(err)
 			}
 			slowest = max(slowest, time.Since(began))

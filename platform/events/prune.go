@@ -215,6 +215,9 @@ func (s *Store) change(ctx context.Context, f func(context.Context, *sql.Tx) err
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
 	defer s.loading.Unlock()
+	// Rows are not deleted from under a checkpoint.
+	s.checkpoints.making.Lock()
+	defer s.checkpoints.making.Unlock()
 	s.counted.changes()
 	defer s.counted.changes()
 	return s.do(func() error {

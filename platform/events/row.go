@@ -158,6 +158,21 @@ func (r *eventRow) append(a *appender) error {
 	return a.end()
 }
 
+// textBytes is how much there is to be compressed of an event, about.
+func textBytes(e *wire.Event) int64 {
+	n := len(e.Request.URI) + len(e.Request.Body) + len(e.Metadata)
+	for _, h := range e.Request.Headers {
+		n += len(h.Name) + len(h.Value)
+	}
+	if a := e.Response; a != nil {
+		n += len(a.Body)
+		for _, h := range a.Headers {
+			n += len(h.Name) + len(h.Value)
+		}
+	}
+	return int64(n)
+}
+
 // appendBodyRow appends a row of the table bodies, when the event has any.
 func appendBodyRow(a *appender, app string, received time.Time, e *wire.Event) error {
 	var answer wire.Response

@@ -26,27 +26,27 @@ var migrations embed.FS
 
 // migrate brings the schema up to date: file number n of migrations, in the
 // order of their names, leads from version n-1 to n.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.DB) (changed bool, err error) {
 	if _, err := db.ExecContext(ctx, statement("schema_version")); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return false, fmt.Errorf("migrate: %w", err)
 	}
 	var current int
 	if err := db.QueryRowContext(ctx, statement("schema_current")).Scan(&current); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return false, fmt.Errorf("migrate: %w", err)
 	}
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
-		return err
+		return false, err
 	}
 	if current > len(files) {
-		return fmt.Errorf("the schema has version %d, this program knows %d: use the newer program that wrote it", current, len(files))
+		return false, fmt.Errorf("the schema has version %d, this program knows %d: use the newer program that wrote it", current, len(files))
 	}
 	for i, file := range files[current:] {
 		if err := apply(ctx, db, file, current+i+1); err != nil {
-			return fmt.Errorf("migrate: %s: %w", file, err)
+			return false, fmt.Errorf("migrate: %s: %w", file, err)
 		}
 	}
-	return nil
+	return current < len(files), nil
 }
 
 func apply(ctx context.Context, db *sql.DB, file string, version int) (err error) {

@@ -25,8 +25,13 @@ func open(t testing.TB) *Store {
 
 func openWith(t testing.TB, o Options) *Store {
 	t.Helper()
+	return openPath(t, filepath.Join(t.TempDir(), "events.duckdb"), o)
+}
+
+func openPath(t testing.TB, path string, o Options) *Store {
+	t.Helper()
 	o.MemoryLimit, o.Logger = 512<<20, slog.New(slog.DiscardHandler)
-	s, err := Open(filepath.Join(t.TempDir(), "events.duckdb"), o)
+	s, err := Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +50,7 @@ func loadNext(t testing.TB, s *Store, app string, received time.Time, events ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Load(context.Background(), []Block{{Seq: position + 1, App: app, ReceivedAt: received, Events: events}}); err != nil {
+	if err := s.Load(context.Background(), 0, []Block{{Seq: position + 1, App: app, ReceivedAt: received, Events: events}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -146,7 +151,7 @@ func TestTheSameBlocksLoadedAgainChangeNothing(t *testing.T) {
 	}
 	ctx := t.Context()
 	for _, piece := range [][]Block{blocks[:2], blocks[:1], blocks[:2], blocks, blocks} {
-		if err := s.Load(ctx, piece); err != nil {
+		if err := s.Load(ctx, 0, piece); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Reopen(ctx); err != nil { // as after a crash
@@ -171,7 +176,7 @@ func TestALoadIsWholeOrNotAtAll(t *testing.T) {
 		{Seq: 1, App: "a", ReceivedAt: noon, Events: []wire.Event{call("1", 0)}},
 		{Seq: 2, App: "a", ReceivedAt: received, Events: []wire.Event{bad}},
 	}
-	if err := s.Load(t.Context(), blocks); err == nil {
+	if err := s.Load(t.Context(), 0, blocks); err == nil {
 		t.Fatal("an impossible row was loaded")
 	}
 	if err := s.Reopen(t.Context()); err != nil {
@@ -208,7 +213,7 @@ func TestAStoreThatIsDownSaysSo(t *testing.T) {
 	}
 	_, positionErr := s.Position(t.Context())
 	_, _, listErr := s.List(t.Context(), Filter{App: "a"}, Page{})
-	for _, err := range []error{s.Ready(), positionErr, listErr, s.Load(t.Context(), nil), s.Reopen(t.Context())} {
+	for _, err := range []error{s.Ready(), positionErr, listErr, s.Load(t.Context(), 0, nil), s.Reopen(t.Context())} {
 		if !errors.Is(err, ErrDown) {
 			t.Errorf("got %v, want %v", err, ErrDown)
 		}

@@ -149,7 +149,7 @@ func TestTheLoaderAddsUpWhatTheTableSays(t *testing.T) {
 					app := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "app")
 					blocks = append(blocks, Block{Seq: seq, App: app, ReceivedAt: noon, Events: rapid.SliceOfN(rapid.Custom(drawEvent), 0, 12).Draw(t, "events")})
 				}
-				if err := s.Load(ctx, blocks); err != nil {
+				if err := s.Load(ctx, 0, blocks); err != nil {
 					t.Fatal(err)
 				}
 			case "roll up":

@@ -7,3 +7,7 @@ package failpoint
 
 // Hit passes the moment with this name.
 func Hit(string) {}
+
+// Often returns n. With the tag it is a hundredth: what comes after n of something
+// comes often enough to die of it.
+func Often(n int) int { return n }

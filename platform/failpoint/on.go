@@ -35,3 +35,7 @@ func Hit(at string) {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // until the signal is there
 }
+
+// Often returns a hundredth of n: what comes after n of something comes often enough
+// to die of it.
+func Often(n int) int { return max(1, n/100) }

@@ -33,6 +33,16 @@ func TestWhoWasSeenIsToldAgainAfterARestart(t *testing.T) {
 	if got := told.again["app"]; len(got) != 1 || got[0].ID != "loaded" || len(told.seen) != 0 {
 		t.Errorf("told again: %+v, told: %+v", got, told.seen)
 	}
+	if err := l.trim(t.Context()); err != nil { // a crash could still take it from the store
+		t.Fatal(err)
+	}
+	told.again = nil
+	if err := l.sayAgain(t.Context()); err != nil || len(told.again["app"]) != 1 {
+		t.Errorf("told again before it was trimmed: %+v, %v", told.again, err)
+	}
+	if err := s.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := l.trim(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -194,8 +194,10 @@ func fullDisk(dir string) error {
 		if err := send(fmt.Sprint("full", i)); err != nil {
 			return err
 		}
-		_, err := l.step(ctx)
-		failed = err != nil
+		if _, err := l.step(ctx); err != nil {
+			return err
+		}
+		failed = s.Sync(ctx) != nil
 	}
 	if !failed {
 		return errors.New("the store never noticed that its file cannot grow")
@@ -212,8 +214,11 @@ func fullDisk(dir string) error {
 			return fmt.Errorf("no recovery: %w", err)
 		}
 	}
-	if err := s.Ready(); err != nil {
+	if err := errors.Join(s.Sync(ctx), s.Ready()); err != nil {
 		return err
+	}
+	if last := j.Last(); s.Synced() != last {
+		return fmt.Errorf("the file has %d of %d blocks", s.Synced(), last)
 	}
 	books, err := l.Books(ctx)
 	if err != nil {

@@ -21,10 +21,11 @@ const (
 	pause = 300 * time.Millisecond
 	// maxItems bounds the memory of one load, besides the bytes of journal.Read.
 	maxItems = 20_000
-	// trimEvery bounds how often blocks are deleted that are in the store. Even at
-	// thousands of events per second most are gone before the journal has written
-	// them anywhere but into its log.
+	// trimEvery bounds how often blocks are deleted that are in the store's file.
 	trimEvery = 4 * time.Second
+	// syncEvery bounds how long what is stored stays in the journal too, where it
+	// comes so slowly that the store sees no reason to write its file.
+	syncEvery = 5 * time.Minute
 
 	// forgetEvery is how often Forget asks how far the store is.
 	forgetEvery = 50 * time.Millisecond
@@ -64,11 +65,16 @@ type SeenSink interface {
 // transaction of the rows; a store without such transactions passes over what it
 // has by sequence number.
 type Store interface {
-	// Load stores blocks in the order of their sequence numbers, and passes over
-	// those it has. After an error Reopen and Position say how much landed.
-	Load(ctx context.Context, blocks []events.Block) error
+	// Load stores blocks in the order of their sequence numbers, which come next after
+	// the given one, and passes over those it has. After an error Reopen and Position
+	// say how much landed.
+	Load(ctx context.Context, after uint64, blocks []events.Block) error
 	// Position is the sequence number of the last block stored.
 	Position(ctx context.Context) (uint64, error)
+	// Synced is that of the last block a crash does not take.
+	Synced() uint64
+	// Sync returns when this is all that was stored.
+	Sync(ctx context.Context) error
 	// Reopen brings back a store that gave up.
 	Reopen(ctx context.Context) error
 	// Ready is nil while it answers.
@@ -92,9 +98,10 @@ type Loader struct {
 	// between store and journal.
 	trimming sync.RWMutex
 
-	position uint64 // of the store; owned by Run
-	trimmed  uint64 // owned by Run
-	ahead    *piece // what comes after position, when that was read already; owned by Run
+	position uint64    // of the store; owned by Run
+	trimmed  uint64    // owned by Run
+	synced   time.Time // when the store was last seen to be; owned by Run
+	ahead    *piece    // what comes after position, when that was read already; owned by Run
 }
 
 // New makes a loader. It must be called before anything is appended to the
@@ -185,10 +192,10 @@ func (l *Loader) Run(ctx context.Context) error {
 // wait returns nil when there is something to load. What is loaded is trimmed while
 // there is nothing: a journal that has no space for more waits for that.
 func (l *Loader) wait(ctx context.Context) error {
-	if l.position != l.trimmed {
+	for l.position != l.trimmed {
 		waiting, cancel := context.WithTimeout(ctx, trimEvery)
-		defer cancel()
 		err := l.journal.Wait(waiting, l.position)
+		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
@@ -223,7 +230,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	}
 	failpoint.Hit("load.seen")
 	if l.weights != nil {
-		if err := l.weights.Correct(ctx, l.position, next.blocks); err != nil {
+		if err := l.weights.Correct(ctx, l.position, l.store.Synced(), next.blocks); err != nil {
 			return false, err
 		}
 	}
@@ -235,7 +242,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	if next.more {
 		go func() { ready <- l.prepare(ctx, last) }()
 	}
-	err = l.store.Load(ctx, next.blocks)
+	err = l.store.Load(ctx, l.position, next.blocks)
 	var ahead *piece
 	if next.more {
 		ahead = <-ready
@@ -326,6 +333,9 @@ func (l *Loader) Forget(ctx context.Context) error {
 			return fmt.Errorf("load: wait for what was accepted: %w", errors.Join(ctx.Err(), err))
 		}
 	}
+	if err := l.store.Sync(ctx); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
 	if err := l.seen.Flush(ctx); err != nil {
@@ -334,9 +344,16 @@ func (l *Loader) Forget(ctx context.Context) error {
 	return l.journal.Trim(ctx, upTo)
 }
 
-// trim deletes from the journal what is in the store.
+// trim deletes from the journal what is in the store for good.
 func (l *Loader) trim(ctx context.Context) error {
 	if l.position == l.trimmed {
+		return nil
+	}
+	if err := l.sync(ctx); err != nil {
+		return err
+	}
+	upTo := l.store.Synced()
+	if upTo <= l.trimmed {
 		return nil
 	}
 	l.trimming.Lock()
@@ -345,10 +362,24 @@ func (l *Loader) trim(ctx context.Context) error {
 		return err
 	}
 	failpoint.Hit("load.trimming")
-	if err := l.journal.Trim(ctx, l.position); err != nil {
+	if err := l.journal.Trim(ctx, upTo); err != nil {
 		return err
 	}
 	failpoint.Hit("load.trimmed")
-	l.trimmed = l.position
+	l.trimmed = upTo
 	return nil
+}
+
+// sync has the store write what it has had for long, and sooner where the journal
+// has no space for more.
+func (l *Loader) sync(ctx context.Context) error {
+	if l.store.Synced() > l.trimmed {
+		l.synced = time.Now()
+		return nil
+	}
+	if time.Since(l.synced) < syncEvery && l.journal.Ready() == nil {
+		return nil
+	}
+	l.synced = time.Now()
+	return l.store.Sync(ctx)
 }

@@ -37,9 +37,9 @@ const (
 // a customer's weights is the number of its calls to within one weight (event.md,
 // Sampling). Events of our own gateway and library are exact already.
 //
-// The carries are on disk before the events are, with what they were before: which
-// of the two counts is decided by the store's position, so that what is loaded
-// again gets the same weights again.
+// The carries are on disk before the events are, with what they were at positions to
+// which a crash can take the store back: which of them counts is decided by the
+// store's position, so that what is loaded again gets the same weights again.
 type Weights struct {
 	db       *state.DB
 	sampling *rules.Sampling
@@ -61,20 +61,14 @@ type carryKey [16]byte
 
 // carry is what is left over, in hundredths of the rate, below the rate.
 type carry struct {
-	before, after int
-	seq           uint64 // after counts at positions from here on
-}
-
-func (c carry) at(position uint64) int {
-	if position >= c.seq {
-		return c.after
-	}
-	return c.before
+	left int
+	seq  uint64 // it counts at positions from here on
 }
 
 // Correct sets the weights of the events in blocks, which are about to be loaded
-// into a store at the given position.
-func (w *Weights) Correct(ctx context.Context, position uint64, blocks []events.Block) error {
+// into a store at the given position. It will not be called again for what the store
+// has up to synced.
+func (w *Weights) Correct(ctx context.Context, position, synced uint64, blocks []events.Block) error {
 	rates := map[string]*rules.Rates{}
 	changed := map[carryKey]carry{}
 	for i := range blocks {
@@ -104,12 +98,12 @@ func (w *Weights) Correct(ctx context.Context, position uint64, blocks []events.
 			if err != nil {
 				return err
 			}
-			sum := c.after + 100
-			e.Weight, c.after, c.seq = sum/rate, sum%rate, blocks[len(blocks)-1].Seq
-			changed[key] = c
+			sum := c.left + 100
+			e.Weight = sum / rate
+			changed[key] = carry{left: sum % rate, seq: blocks[len(blocks)-1].Seq}
 		}
 	}
-	return w.save(ctx, changed)
+	return w.save(ctx, synced, changed)
 }
 
 // exact reports whether the weight of an event is right as it was sent.
@@ -125,20 +119,19 @@ func (w *Weights) take(ctx context.Context, key carryKey, changed map[carryKey]c
 	if c, ok := changed[key]; ok {
 		return c, nil
 	}
-	c, ok := w.carries[key]
-	if !ok {
-		var seq int64
-		err := w.db.Reader().QueryRowContext(ctx, carryQueries.Get("carry"), key[:]).Scan(&c.before, &c.after, &seq)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return carry{}, fmt.Errorf("read weights: %w", err)
-		}
-		c.seq = uint64(seq) // written from uint64
+	if c, ok := w.carries[key]; ok && c.seq <= position {
+		return c, nil
 	}
-	now := c.at(position)
-	return carry{before: now, after: now}, nil
+	var c carry
+	at := int64(position) // counts blocks
+	err := w.db.Reader().QueryRowContext(ctx, carryQueries.Get("carry"), key[:], at).Scan(&c.left)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return carry{}, fmt.Errorf("read weights: %w", err)
+	}
+	return c, nil
 }
 
-func (w *Weights) save(ctx context.Context, changed map[carryKey]carry) error {
+func (w *Weights) save(ctx context.Context, synced uint64, changed map[carryKey]carry) error {
 	if len(changed) == 0 {
 		return nil
 	}
@@ -151,8 +144,10 @@ func (w *Weights) save(ctx context.Context, changed map[carryKey]carry) error {
 			}
 		}
 		for key, c := range changed {
-			_, err := tx.ExecContext(ctx, carryQueries.Get("save_carry"), key[:], c.before, c.after, int64(c.seq), now.UnixMicro()) // read back as uint64
-			if err != nil {
+			if _, err := tx.ExecContext(ctx, carryQueries.Get("save_carry"), key[:], int64(c.seq), c.left, now.UnixMicro()); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, carryQueries.Get("settle_carry"), key[:], int64(synced)); err != nil {
 				return err
 			}
 		}

@@ -36,8 +36,9 @@ func sampledBy(rate, n int) bool { return (n+1)*rate/100 > n*rate/100 }
 
 // TestEachCustomersWeightsAreItsCalls lets SDKs sample the calls of some customers at
 // any rates, and loads what they send in any portions: some loads do not land, some
-// land though they seem not to, and the loader starts anew. Each customer's sum of
-// weights is its number of calls to within one weight.
+// land though they seem not to, the loader starts anew, and a crash takes the store
+// back to any load since it was synced. Each customer's sum of weights is its number
+// of calls to within one weight.
 func TestEachCustomersWeightsAreItsCalls(t *testing.T) {
 	dir := t.TempDir()
 	db := openState(t, dir)
@@ -53,38 +54,46 @@ func TestEachCustomersWeightsAreItsCalls(t *testing.T) {
 			rt.Fatal(err)
 		}
 		w := NewWeights(db, atNoon)
-		var position, seq uint64
-		calls, sums := map[string]int{}, map[string]int{}
-		for range rapid.IntRange(1, 30).Draw(rt, "loads") {
-			var blocks []events.Block
-			for range rapid.IntRange(1, 3).Draw(rt, "blocks") {
-				seq++
-				b := events.Block{Seq: seq, App: app.ID}
-				for range rapid.IntRange(0, 40).Draw(rt, "calls") {
-					user := rapid.SampledFrom(keys(users)).Draw(rt, "user")
-					if sampledBy(users[user], calls[user]) {
-						b.Events = append(b.Events, wire.Event{UserID: user, Weight: 100 / users[user], Request: wire.Request{Time: noon}})
-					}
-					calls[user]++
+		var journal []events.Block
+		calls := map[string]int{}
+		for seq := range uint64(rapid.IntRange(1, 60).Draw(rt, "blocks")) {
+			b := events.Block{Seq: seq + 1, App: app.ID}
+			for range rapid.IntRange(0, 40).Draw(rt, "calls") {
+				user := rapid.SampledFrom(keys(users)).Draw(rt, "user")
+				if sampledBy(users[user], calls[user]) {
+					b.Events = append(b.Events, wire.Event{UserID: user, Weight: 100 / users[user], Request: wire.Request{Time: noon}})
 				}
-				blocks = append(blocks, b)
+				calls[user]++
 			}
-			sent := copied(blocks)
-			for landed := false; !landed; {
-				blocks = copied(sent)
-				if err := w.Correct(rt.Context(), position, blocks); err != nil {
-					rt.Fatal(err)
-				}
-				landed = rapid.IntRange(0, 3).Draw(rt, "fate") > 0
-				if rapid.IntRange(0, 3).Draw(rt, "restart") == 0 {
-					w = NewWeights(db, atNoon)
-				}
+			journal = append(journal, b)
+		}
+		store := make([]events.Block, len(journal))
+		ends := []int{0} // of the loads since the store was synced
+		for position := 0; position < len(journal); position = ends[len(ends)-1] {
+			next := min(len(journal), position+rapid.IntRange(1, 3).Draw(rt, "portion"))
+			blocks := copied(journal[position:next])
+			if err := w.Correct(rt.Context(), uint64(position), uint64(ends[0]), blocks); err != nil {
+				rt.Fatal(err)
 			}
-			position = seq
-			for _, b := range blocks {
-				for _, e := range b.Events {
-					sums[e.UserID] += e.Weight
-				}
+			if rapid.IntRange(0, 3).Draw(rt, "restart") == 0 {
+				w = NewWeights(db, atNoon)
+			}
+			switch rapid.IntRange(0, 7).Draw(rt, "fate") {
+			case 0: // it did not land
+				continue
+			case 1: // nor did some of those before
+				ends = ends[:rapid.IntRange(1, len(ends)).Draw(rt, "left")]
+				continue
+			case 2:
+				ends = ends[rapid.IntRange(0, len(ends)-1).Draw(rt, "synced"):]
+			}
+			copy(store[position:], blocks)
+			ends = append(ends, next)
+		}
+		sums := map[string]int{}
+		for _, b := range store {
+			for _, e := range b.Events {
+				sums[e.UserID] += e.Weight
 			}
 		}
 		for user, n := range calls {
@@ -130,7 +139,7 @@ func TestOnlyRoundedWeightsAreCorrected(t *testing.T) {
 		}},
 		{Seq: 2, App: "other", Events: []wire.Event{event(3, "")}},
 	}
-	if err := w.Correct(t.Context(), 0, blocks); err != nil {
+	if err := w.Correct(t.Context(), 0, 0, blocks); err != nil {
 		t.Fatal(err)
 	}
 	var got []int
@@ -156,7 +165,7 @@ func TestOnlyRoundedWeightsAreCorrected(t *testing.T) {
 	}
 	now = noon.Add(forgetCarries + time.Hour)
 	blocks = []events.Block{{Seq: 3, App: "app", Events: []wire.Event{{UserID: "new", Weight: 3, Request: wire.Request{Time: now}}}}}
-	if err := w.Correct(t.Context(), 2, blocks); err != nil {
+	if err := w.Correct(t.Context(), 2, 0, blocks); err != nil {
 		t.Fatal(err)
 	}
 	if count() != 1 {

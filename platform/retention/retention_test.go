@@ -62,7 +62,7 @@ func (h *house) load(t *testing.T, app string, days, n int) {
 	// A block received much later, so that what is before it gets into the rollups.
 	later := events.Block{App: "other", Seq: h.seq + 1, ReceivedAt: at.Add(time.Hour)}
 	h.seq++
-	if err := h.store.Load(t.Context(), []events.Block{b, later}); err != nil {
+	if err := h.store.Load(t.Context(), 0, []events.Block{b, later}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,152 @@
+package events
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatemeter/gatemeter/moesif/wire"
+)
+
+// crashed opens what a crash would leave of the store.
+func crashed(t *testing.T, s *Store) *Store {
+	t.Helper()
+	data, err := os.ReadFile(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "crashed.duckdb")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return openPath(t, path, Options{})
+}
+
+// holds checks up to which block a store is, and how many rows it has.
+func holds(t *testing.T, s *Store, position uint64, rows int64) {
+	t.Helper()
+	books, err := s.Books(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if books.Position != position || books.Stored["a"] != rows {
+		t.Errorf("%d rows up to block %d, want %d up to %d", books.Stored["a"], books.Position, rows, position)
+	}
+}
+
+func TestTheFileIsWrittenWhenARowGroupIsFull(t *testing.T) {
+	s := open(t)
+	load := func() {
+		loadNext(t, s, "a", noon, calls(10)...)
+		s.checkpoints.others.Wait()
+	}
+	load()
+	s.checkpoints.rows = syncRows - 15
+	load()
+	if s.Synced() != 0 {
+		t.Error("it was written before the row group was full")
+	}
+	load()
+	if s.Synced() != 3 || s.checkpoints.rows != 5 {
+		t.Errorf("written up to block %d of 3, and %d rows in the last row group, want 5", s.Synced(), s.checkpoints.rows)
+	}
+	load()
+	holds(t, s, 4, 40)
+	c := crashed(t, s)
+	holds(t, c, 3, 30)
+	if c.Synced() != 3 || c.checkpoints.rows != 30 {
+		t.Errorf("a store that was opened is written up to block %d of 3, and has %d rows in the last row group, want 30", c.Synced(), c.checkpoints.rows)
+	}
+}
+
+func TestTheFileIsWrittenWhenThereAreManyBytes(t *testing.T) {
+	s := open(t)
+	loadNext(t, s, "a", noon, calls(10)...)
+	if got := s.checkpoints.bytes; got < 10*rowBytes || got > 20*rowBytes {
+		t.Errorf("10 small events count as %d bytes", got)
+	}
+	s.checkpoints.bytes = maxUnsynced
+	loadNext(t, s, "a", noon, calls(10)...)
+	s.checkpoints.others.Wait()
+	if s.Synced() != 2 || s.checkpoints.bytes != 0 || s.checkpoints.rows != 20 {
+		t.Errorf("written up to block %d of 2, with %d bytes and %d rows of 20 to come", s.Synced(), s.checkpoints.bytes, s.checkpoints.rows)
+	}
+}
+
+// A load waits for a checkpoint only when there is as much again.
+func TestLoadsGoOnDuringACheckpoint(t *testing.T) {
+	s := open(t)
+	s.checkpoints.making.Lock()
+	s.checkpoints.rows = 2*syncRows - 15
+	loadNext(t, s, "a", noon, calls(10)...)
+	loaded := make(chan error, 1)
+	go func() {
+		loaded <- s.Load(context.Background(), 1, []Block{{Seq: 2, App: "a", ReceivedAt: noon, Events: calls(10)}})
+	}()
+	for position := uint64(0); position < 2; {
+		var err error
+		if position, err = s.Position(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(loaded) > 0 {
+		t.Error("there is no bound to what is not written")
+	}
+	s.checkpoints.making.Unlock()
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	s.checkpoints.others.Wait()
+	if s.Synced() != 2 {
+		t.Errorf("written up to block %d of 2", s.Synced())
+	}
+}
+
+func TestSyncAndCloseWriteTheFile(t *testing.T) {
+	s := open(t)
+	loadNext(t, s, "a", noon, calls(10)...)
+	holds(t, crashed(t, s), 0, 0)
+	if err := s.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.Synced() != 1 {
+		t.Errorf("written up to block %d of 1", s.Synced())
+	}
+	holds(t, crashed(t, s), 1, 10)
+	loadNext(t, s, "a", noon, calls(10)...)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, crashed(t, s), 2, 20)
+}
+
+func TestAStoreThatHasLostBlocksRefusesWhatComesBehindThem(t *testing.T) {
+	s := open(t)
+	next := []Block{{Seq: 8, App: "a", ReceivedAt: noon, Events: []wire.Event{call("1", 0)}}}
+	if err := s.Load(t.Context(), 7, next); err == nil {
+		t.Error("blocks were loaded, and those before them are not there")
+	}
+	holds(t, s, 0, 0)
+	if err := s.Load(t.Context(), 0, next); err != nil {
+		t.Error(err)
+	}
+	holds(t, s, 8, 1)
+}
+
+// A checkpoint that was begun before the file was opened again says nothing of it.
+func TestACheckpointOfAFormerOpening(t *testing.T) {
+	s := open(t)
+	loadNext(t, s, "a", noon, calls(10)...)
+	before := s.checkpoints.synced.Load()
+	s.checkpoints.rows = syncRows
+	s.use.Lock() // whoever makes it has to wait
+	s.opening--
+	s.loaded([]Block{{Seq: 99}})
+	s.opening++
+	s.use.Unlock()
+	s.checkpoints.others.Wait()
+	if got := s.Synced(); got != before {
+		t.Errorf("the file is said to have blocks up to %d", got)
+	}
+}

@@ -1,0 +1,2 @@
+ATTACH IF NOT EXISTS '{path}' AS store ({options});
+USE store;
