@@ -81,6 +81,10 @@ func TestAnErasedUserIsInNoFile(t *testing.T) {
 		return ids
 	}
 	eventually(t, "both are in the cohort", func() bool { return slices.Equal(members(), []string{other, planted}) })
+	// A backup has the store written into its file.
+	if a := s.do(http.MethodPost, "/api/v1/backup", "", auth...); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
 	for _, store := range []string{"state.db", "events.duckdb", "journal/"} {
 		if !strings.Contains(strings.Join(filesWith(t, s.dir, planted), " "), store) {
 			t.Fatalf("the test looks in the wrong place: %s has it not (%q)", store, filesWith(t, s.dir, planted))
