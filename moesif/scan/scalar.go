@@ -31,7 +31,7 @@ func (s *Scanner) literal(i int, kind Kind, word string) (Token, error) {
 	rest := s.data[i:]
 	for j := range len(word) {
 		if j == len(rest) {
-			return Token{kind, i, len(s.data)}, ErrCut
+			return Token{Kind: kind, Start: i, End: len(s.data)}, ErrCut
 		}
 		if rest[j] != word[j] {
 			break
@@ -91,9 +91,9 @@ func digits(d []byte, i int) int {
 // at i.
 func (s *Scanner) digitMissing(start, i int) (Token, error) {
 	if i == len(s.data) {
-		return Token{Number, start, i}, ErrCut
+		return Token{Kind: Number, Start: start, End: i}, ErrCut
 	}
-	return Token{Number, start, i}, &SyntaxError{Offset: i, Problem: "expected a digit"}
+	return Token{Kind: Number, Start: start, End: i}, &SyntaxError{Offset: i, Problem: "expected a digit"}
 }
 
 // text reads on in a string or key from i. It returns

@@ -94,13 +94,13 @@ func TestTheTokenACutGoesThrough(t *testing.T) {
 		data string
 		want Token
 	}{
-		{`{"pass`, Token{Key, 1, 6}},
-		{`{"pass"`, Token{0, 7, 7}},
-		{`{"pass":`, Token{0, 8, 8}},
-		{`{"pass":"se\u00`, Token{String, 8, 15}},
-		{`{"pass":-`, Token{Number, 8, 9}},
-		{`{"pass":tr`, Token{True, 8, 10}},
-		{`[1,`, Token{0, 3, 3}},
+		{`{"pass`, Token{Kind: Key, Start: 1, End: 6}},
+		{`{"pass"`, Token{Start: 7, End: 7}},
+		{`{"pass":`, Token{Start: 8, End: 8}},
+		{`{"pass":"se\u00`, Token{Kind: String, Escaped: true, Start: 8, End: 15}},
+		{`{"pass":-`, Token{Kind: Number, Start: 8, End: 9}},
+		{`{"pass":tr`, Token{Kind: True, Start: 8, End: 10}},
+		{`[1,`, Token{Start: 3, End: 3}},
 	} {
 		s := New([]byte(c.data))
 		for {

@@ -52,14 +52,8 @@ const usualHeaders = 24
 
 // stringOf returns the text of a string or key, and the JSON of anything else.
 func (r *reader) stringOf(t scan.Token) string {
-	raw := r.Bytes(t)
 	if t.Kind != scan.String && t.Kind != scan.Key {
-		return r.keep(t, raw)
+		return r.keep(t, r.Bytes(t))
 	}
-	text, plain := unquoted(raw)
-	if !plain {
-		r.text = scan.AppendText(r.text[:0], raw)
-		text = r.text
-	}
-	return r.keep(t, text)
+	return r.keep(t, r.textOf(t))
 }
