@@ -97,6 +97,7 @@ type Scanner struct {
 	object [MaxDepth / 64]uint64 // bit d is set when the container that holds depth d+1 is an object
 	state  state
 	traits Traits
+	within bool // the innermost container is an object
 
 	key Token // the one read last, unless Next or Seek has returned it
 }

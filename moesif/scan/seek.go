@@ -73,7 +73,7 @@ func specials(x uint64) uint64 {
 // at each byte is local; the fields of s are written where it stops.
 func (s *Scanner) run(want Kinds, floor int) (t Token, err error) {
 	d, i, depth := s.data, s.pos, s.depth
-	object := depth > 0 && s.inObject(depth)
+	object := s.within
 	var next state
 	var problem string
 	var c byte
@@ -310,6 +310,6 @@ broken:
 
 stop:
 	s.bytes |= seen
-	s.pos, s.depth, s.state = i, depth, next
+	s.pos, s.depth, s.state, s.within = i, depth, next, object
 	return t, err
 }
