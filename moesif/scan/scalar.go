@@ -147,6 +147,26 @@ func special(d []byte, i int) (int, uint64) {
 	return i, seen
 }
 
+// Plain returns how many bytes s begins with that are ASCII and stand for
+// themselves in a string.
+func Plain(s string) int {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := s[i : i+8]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		if found := specials(x) | x&highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c == '"' || c == '\\' || c < 0x20 || c >= 0x80 {
+			break
+		}
+	}
+	return i
+}
+
 // escape returns the index behind the escape that starts at d[i]; len(d) when it
 // is cut; false when it is none.
 func escape(d []byte, i int) (int, bool) {
