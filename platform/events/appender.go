@@ -177,6 +177,11 @@ func (a *appender) bytes(b []byte) {
 	a.optional(text(unsafe.String(unsafe.SliceData(b), len(b)))) // #nosec G103 -- is copied before b changes
 }
 
+// json appends what was written as JSON here, which is UTF-8, or null for nothing.
+func (a *appender) json(b []byte) {
+	a.optional(unsafe.String(unsafe.SliceData(b), len(b))) // #nosec G103 -- is copied before b changes
+}
+
 // keep copies a string to where it stays until the next reset.
 func (a *appender) keep(s string) string {
 	if len(s) > len(a.free) {
