@@ -31,7 +31,7 @@ func (s *Scanner) literal(i int, kind Kind, word string) (Token, error) {
 	rest := s.data[i:]
 	for j := range len(word) {
 		if j == len(rest) {
-			return Token{kind, i, len(s.data)}, ErrCut
+			return Token{Kind: kind, Start: i, End: len(s.data)}, ErrCut
 		}
 		if rest[j] != word[j] {
 			break
@@ -91,9 +91,9 @@ func digits(d []byte, i int) int {
 // at i.
 func (s *Scanner) digitMissing(start, i int) (Token, error) {
 	if i == len(s.data) {
-		return Token{Number, start, i}, ErrCut
+		return Token{Kind: Number, Start: start, End: i}, ErrCut
 	}
-	return Token{Number, start, i}, &SyntaxError{Offset: i, Problem: "expected a digit"}
+	return Token{Kind: Number, Start: start, End: i}, &SyntaxError{Offset: i, Problem: "expected a digit"}
 }
 
 // text reads on in a string or key from i. It returns
@@ -145,6 +145,26 @@ func special(d []byte, i int) (int, uint64) {
 		}
 	}
 	return i, seen
+}
+
+// Plain returns how many bytes s begins with that are ASCII and stand for
+// themselves in a string.
+func Plain(s string) int {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := s[i : i+8]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		if found := specials(x) | x&highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c == '"' || c == '\\' || c < 0x20 || c >= 0x80 {
+			break
+		}
+	}
+	return i
 }
 
 // escape returns the index behind the escape that starts at d[i]; len(d) when it

@@ -69,6 +69,7 @@ func (k Kind) String() string {
 // quotes.
 type Token struct {
 	Kind       Kind
+	Escaped    bool // a string or key with a backslash in it
 	Start, End int
 }
 
@@ -96,8 +97,9 @@ type Scanner struct {
 	object [MaxDepth / 64]uint64 // bit d is set when the container that holds depth d+1 is an object
 	state  state
 	traits Traits
+	within bool // the innermost container is an object
 
-	keyStart, keyEnd int // of the key read last, unless it was a token of its own
+	key Token // the one read last, unless Next or Seek has returned it
 }
 
 // New returns a scanner over data, which it reads but never changes.
@@ -150,7 +152,7 @@ func (s *Scanner) Member() (key, value Token, err error) {
 	if err != nil || value.Kind == EndObject {
 		return Token{}, value, err
 	}
-	return Token{Key, s.keyStart, s.keyEnd}, value, nil
+	return s.key, value, nil
 }
 
 // Leave reads on until no more than depth objects and arrays are open.

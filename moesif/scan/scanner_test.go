@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,13 +95,13 @@ func TestTheTokenACutGoesThrough(t *testing.T) {
 		data string
 		want Token
 	}{
-		{`{"pass`, Token{Key, 1, 6}},
-		{`{"pass"`, Token{0, 7, 7}},
-		{`{"pass":`, Token{0, 8, 8}},
-		{`{"pass":"se\u00`, Token{String, 8, 15}},
-		{`{"pass":-`, Token{Number, 8, 9}},
-		{`{"pass":tr`, Token{True, 8, 10}},
-		{`[1,`, Token{0, 3, 3}},
+		{`{"pass`, Token{Kind: Key, Start: 1, End: 6}},
+		{`{"pass"`, Token{Start: 7, End: 7}},
+		{`{"pass":`, Token{Start: 8, End: 8}},
+		{`{"pass":"se\u00`, Token{Kind: String, Escaped: true, Start: 8, End: 15}},
+		{`{"pass":-`, Token{Kind: Number, Start: 8, End: 9}},
+		{`{"pass":tr`, Token{Kind: True, Start: 8, End: 10}},
+		{`[1,`, Token{Start: 3, End: 3}},
 	} {
 		s := New([]byte(c.data))
 		for {
@@ -204,13 +205,19 @@ func FuzzScanner(f *testing.F) {
 			}
 			end = token.End
 			deepest = max(deepest, s.Depth())
-			if token.Kind == String || token.Kind == Key {
+			isText := token.Kind == String || token.Kind == Key
+			if isText {
 				checkText(t, s.Bytes(token))
+			}
+			if escaped := isText && bytes.IndexByte(s.Bytes(token), '\\') >= 0; token.Escaped != escaped {
+				t.Fatalf("%s: escaped is %v", s.Bytes(token), token.Escaped)
 			}
 		}
 		if !valid && deepest < MaxDepth && json.Valid(data) {
 			t.Fatalf("valid for encoding/json, not here: %q", data)
 		}
+		checkPlain(t, string(data))
+		checkMembers(t, data)
 		checkSplit(t, data)
 		for _, want := range wants {
 			checkSeek(t, data, want)
@@ -236,6 +243,36 @@ func checkText(t *testing.T, raw []byte) {
 		got := strings.TrimSuffix(string(AppendText(nil, raw[:end])), "\ufffd")
 		if !strings.HasPrefix(want, got) {
 			t.Fatalf("%s: the beginning gives %q, all of it %q", raw[:end], got, want)
+		}
+	}
+}
+
+func checkPlain(t *testing.T, text string) {
+	want := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r >= utf8.RuneSelf || r == '"' || r == '\\' })
+	if want < 0 {
+		want = len(text)
+	}
+	if got := Plain(text); got != want {
+		t.Fatalf("%q: %d bytes are plain, want %d", text, got, want)
+	}
+}
+
+func checkMembers(t *testing.T, data []byte) {
+	s := New(data)
+	if begin, err := s.Next(); err != nil || begin.Kind != BeginObject {
+		return
+	}
+	for {
+		key, value, err := s.Member()
+		if err != nil || value.Kind == EndObject {
+			return
+		}
+		name := s.Bytes(key)
+		if key.Kind != Key || key.Escaped != (bytes.IndexByte(name, '\\') >= 0) {
+			t.Fatalf("%s: %v", name, key)
+		}
+		if _, err := s.Rest(value); err != nil {
+			return
 		}
 	}
 }

@@ -73,12 +73,13 @@ func specials(x uint64) uint64 {
 // at each byte is local; the fields of s are written where it stops.
 func (s *Scanner) run(want Kinds, floor int) (t Token, err error) {
 	d, i, depth := s.data, s.pos, s.depth
-	object := depth > 0 && s.inObject(depth)
+	object := s.within
 	var next state
 	var problem string
 	var c byte
 	var j int
 	var ok bool
+	var seen uint64 // of strings and their neighbours, or-ed
 	switch s.state {
 	case atFirstValue:
 		goto firstValue
@@ -112,19 +113,19 @@ value:
 			t, err = s.literal(i, True, "true")
 			goto stop
 		}
-		t = Token{True, i, i + 4}
+		t = Token{Kind: True, Start: i, End: i + 4}
 	case 'f':
 		if len(d)-i < 5 || binary.LittleEndian.Uint32(d[i+1:]) != 'a'|'l'<<8|'s'<<16|'e'<<24 {
 			t, err = s.literal(i, False, "false")
 			goto stop
 		}
-		t = Token{False, i, i + 5}
+		t = Token{Kind: False, Start: i, End: i + 5}
 	case 'n':
 		if len(d)-i < 4 || binary.LittleEndian.Uint32(d[i:]) != 'n'|'u'<<8|'l'<<16|'l'<<24 {
 			t, err = s.literal(i, Null, "null")
 			goto stop
 		}
-		t = Token{Null, i, i + 4}
+		t = Token{Kind: Null, Start: i, End: i + 4}
 	default:
 		if c != '-' && (c < '0' || c > '9') {
 			problem = "expected a value"
@@ -134,7 +135,7 @@ value:
 			t, err = s.digitMissing(i, j)
 			goto stop
 		}
-		t = Token{Number, i, j}
+		t = Token{Kind: Number, Start: i, End: j}
 	}
 	i = t.End
 	next = afterValue
@@ -183,19 +184,19 @@ key:
 	t.Kind = Key
 
 text:
-	t.Start = i
-	ok = false // no escapes
-	if j = i + 1; j+8 <= len(d) {
+	t.Start, t.Escaped = i, false
+	for j = i + 1; j+8 <= len(d); j += 8 {
 		x := binary.LittleEndian.Uint64(d[j:])
-		s.bytes |= x
-		found := specials(x)
-		j += bits.TrailingZeros64(found) / 8 // 8 when there is none
-		if found != 0 && d[j] == '"' {
-			t.End = j + 1
-			goto textDone
+		seen |= x
+		if found := specials(x); found != 0 {
+			if j += bits.TrailingZeros64(found) / 8; d[j] == '"' {
+				t.End = j + 1
+				goto textDone
+			}
+			break
 		}
 	}
-	if t.End, ok, err = s.text(j); err != nil {
+	if t.End, t.Escaped, err = s.text(j); err != nil {
 		goto stop
 	}
 textDone:
@@ -205,7 +206,7 @@ textDone:
 		if want&Keys != 0 {
 			goto stop
 		}
-		s.keyStart, s.keyEnd = t.Start, t.End
+		s.key = t
 		goto colon
 	}
 	next = afterValue
@@ -213,7 +214,7 @@ textDone:
 		next = atEnd
 		goto stop
 	}
-	if want>>String&1 != 0 || ok && want&EscapedStrings != 0 {
+	if want>>String&1 != 0 || t.Escaped && want&EscapedStrings != 0 {
 		goto stop
 	}
 	goto comma
@@ -252,7 +253,7 @@ begin:
 		s.object[depth/64] &^= 1 << (depth % 64)
 	}
 	depth++
-	t.Start, t.End = i, i+1
+	t = Token{Kind: t.Kind, Start: i, End: i + 1}
 	i++
 	next = atFirstValue
 	if object {
@@ -271,7 +272,7 @@ end:
 		problem = "an object must end with } and an array with ]"
 		goto broken
 	}
-	t = Token{EndArray, i, i + 1}
+	t = Token{Kind: EndArray, Start: i, End: i + 1}
 	if object {
 		t.Kind = EndObject
 	}
@@ -308,6 +309,7 @@ broken:
 	t = Token{Start: i, End: i}
 
 stop:
-	s.pos, s.depth, s.state = i, depth, next
+	s.bytes |= seen
+	s.pos, s.depth, s.state, s.within = i, depth, next, object
 	return t, err
 }

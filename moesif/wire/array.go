@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"unsafe"
 
 	"github.com/gatemeter/gatemeter/moesif/scan"
 )
@@ -19,12 +20,12 @@ type EventArray struct {
 // are in use.
 func NewEventArray(data []byte) *EventArray {
 	data = validUTF8(data)
-	return &EventArray{r: reader{Scanner: scan.New(data), whole: string(data), lent: &Response{}}}
+	whole := unsafe.String(unsafe.SliceData(data), len(data)) // #nosec G103 -- data does not change
+	return &EventArray{r: reader{Scanner: scan.New(data), whole: whole, lent: &Response{}}}
 }
 
-// Next reads the next event, as DecodeEvent does. Its strings are parts of one
-// copy of the array; its answer, the lists of headers and the JSON values in it are
-// lent until the next call.
+// Next reads the next event, as DecodeEvent does. Its strings are parts of data; its
+// answer, the lists of headers and the JSON values in it are lent until the next call.
 //
 // What is malformed is wrong with this event only, and Next goes on behind it. err
 // says that there is no event: io.EOF behind the last, scan.ErrNotArray, or why the

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/gatemeter/gatemeter/moesif/scan"
 )
 
 // AppendEvent appends the wire form of e to dst and returns the longer slice. It
@@ -242,7 +244,7 @@ var plain = func() (t [256]bool) {
 
 func appendEscaped(dst []byte, s string) []byte {
 	done := 0 // s[:done] is written
-	for i := 0; i < len(s); {
+	for i := scan.Plain(s); i < len(s); {
 		c := s[i]
 		if plain[c] {
 			i++
@@ -271,8 +273,8 @@ func appendEscaped(dst []byte, s string) []byte {
 		default:
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 		}
-		i++
-		done = i
+		done = i + 1
+		i = done + scan.Plain(s[done:])
 	}
 	return append(dst, s[done:]...)
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/gatemeter/gatemeter/moesif/scan"
+import (
+	"strings"
+
+	"github.com/gatemeter/gatemeter/moesif/scan"
+)
 
 // headersInto reads an object whose values are strings, numbers, booleans, null
 // (no such header) or arrays of these; anything deeper is kept as its JSON. All
@@ -52,14 +56,32 @@ const usualHeaders = 24
 
 // stringOf returns the text of a string or key, and the JSON of anything else.
 func (r *reader) stringOf(t scan.Token) string {
-	raw := r.Bytes(t)
 	if t.Kind != scan.String && t.Kind != scan.Key {
-		return r.keep(t, raw)
+		return r.keep(t, r.Bytes(t))
 	}
-	text, plain := unquoted(raw)
-	if !plain {
-		r.text = scan.AppendText(r.text[:0], raw)
-		text = r.text
+	return r.keep(t, r.textOf(t))
+}
+
+// Repeat reports whether a name stands in hs more than once, in upper or lower case
+// of ASCII. A name that is empty is taken for one that does.
+func (hs Headers) Repeat() bool {
+	var seen [4]uint64 // a bit for each kind of name, so that most need not be compared
+	for i := range hs {
+		name := hs[i].Name
+		if name == "" {
+			return true
+		}
+		kind := byte(len(name))*31 + (name[0]|0x20)*7 + (name[len(name)-1]|0x20)*13
+		bit := uint64(1) << (kind % 64)
+		if seen[kind/64]&bit == 0 {
+			seen[kind/64] |= bit
+			continue
+		}
+		for j := range i {
+			if strings.EqualFold(hs[j].Name, name) {
+				return true
+			}
+		}
 	}
-	return r.keep(t, text)
+	return false
 }

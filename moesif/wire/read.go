@@ -83,9 +83,10 @@ func (r *reader) members(t scan.Token, name string, member func(key []byte, t sc
 		if t.Kind == scan.EndObject {
 			return nil
 		}
-		key, plain := unquoted(r.Bytes(k))
-		if !plain {
-			r.key = scan.AppendText(r.key[:0], r.Bytes(k))
+		raw := r.Bytes(k)
+		key := raw[1 : len(raw)-1]
+		if k.Escaped {
+			r.key = scan.AppendText(r.key[:0], raw)
 			key = r.key
 		}
 		if err = member(key, t); err != nil {
@@ -137,11 +138,14 @@ func (r *reader) skip(t scan.Token) error {
 	return err
 }
 
-// unquoted returns what stands between the quotes of a string or key, and
-// whether that is its text.
-func unquoted(raw []byte) (text []byte, plain bool) {
-	text = raw[1 : len(raw)-1]
-	return text, bytes.IndexByte(text, '\\') < 0
+// textOf returns the text of the string or key t, valid until the next call.
+func (r *reader) textOf(t scan.Token) []byte {
+	raw := r.Bytes(t)
+	if !t.Escaped {
+		return raw[1 : len(raw)-1]
+	}
+	r.text = scan.AppendText(r.text[:0], raw)
+	return r.text
 }
 
 // stringInto stores the text of a scalar: null is "", numbers and booleans are
@@ -182,13 +186,7 @@ const escapedText = 512
 func (r *reader) scalar(t scan.Token, name string) ([]byte, error) {
 	switch t.Kind {
 	case scan.String:
-		raw := r.Bytes(t)
-		text, plain := unquoted(raw)
-		if !plain {
-			r.text = scan.AppendText(r.text[:0], raw)
-			text = r.text
-		}
-		return text, nil
+		return r.textOf(t), nil
 	case scan.Null:
 		return nil, nil
 	case scan.Number, scan.True, scan.False:

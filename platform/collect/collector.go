@@ -215,12 +215,15 @@ func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, in 
 	if in.body, err = readBody(w, r, e.limit, in.room); err != nil {
 		return answer{}, err
 	}
-	defer in.room.put(in.body)
 	if in.turn, err = c.turns.take(r.Context()); err != nil {
 		return answer{}, err
 	}
 	defer in.turn.end()
-	return e.post(c, r.Context(), in)
+	a, err := e.post(c, r.Context(), in)
+	if err == nil { // otherwise the journal may be reading what is a part of it still
+		in.room.put(in.body)
+	}
+	return a, err
 }
 
 // allow asks the limit for an application's items.

@@ -27,7 +27,7 @@ func (c *Collector) event(ctx context.Context, r request) (answer, error) {
 }
 
 func (c *Collector) events(ctx context.Context, r request) (answer, error) {
-	if err := r.room.take(int64(len(r.body))); err != nil { // the copy that the events' texts are parts of
+	if err := r.room.take(int64(len(r.body))); err != nil { // what replaces a body that is no UTF-8
 		return answer{}, err
 	}
 	return c.store(ctx, r, journal.Event, &manyEvents{r: r, array: wire.NewEventArray(r.body)}, false)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -31,9 +32,13 @@ type appender struct {
 
 	// What strings of the chunk point to. DuckDB copies it when it takes the chunk.
 	pinned runtime.Pinner
-	free   []byte // of the last block
-	arena  int    // bytes in the blocks
+	blocks []*[blockSize]byte // for strings that are shorter
+	free   []byte             // of the last block
+	arena  int                // bytes in the blocks, and of longer strings
 }
+
+// textBlocks hold those that nobody uses, until the next collection of garbage.
+var textBlocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
 
 type column struct {
 	kind     mapping.Type
@@ -94,8 +99,17 @@ func (a *appender) reset() {
 		mapping.VectorEnsureValidityWritable(v)
 		a.columns[i].data, a.columns[i].validity = mapping.VectorGetData(v), mapping.VectorGetValidity(v)
 	}
+	a.forget()
+	a.rows = 0
+}
+
+// forget gives back the memory of strings.
+func (a *appender) forget() {
 	a.pinned.Unpin()
-	a.rows, a.free, a.arena = 0, nil, 0
+	for _, b := range a.blocks {
+		textBlocks.Put(b)
+	}
+	a.blocks, a.free, a.arena = a.blocks[:0], nil, 0
 }
 
 // at returns where the value of the next column goes. The kind that is written
@@ -163,16 +177,31 @@ func (a *appender) bytes(b []byte) {
 	a.optional(text(unsafe.String(unsafe.SliceData(b), len(b)))) // #nosec G103 -- is copied before b changes
 }
 
+// json appends what was written as JSON here, which is UTF-8, or null for nothing.
+func (a *appender) json(b []byte) {
+	a.optional(unsafe.String(unsafe.SliceData(b), len(b))) // #nosec G103 -- is copied before b changes
+}
+
 // keep copies a string to where it stays until the next reset.
 func (a *appender) keep(s string) string {
 	if len(s) > len(a.free) {
-		a.free = make([]byte, max(blockSize, len(s)))
+		a.free = a.more(len(s))
 		a.pinned.Pin(unsafe.SliceData(a.free))
 		a.arena += len(a.free)
 	}
 	kept := a.free[:copy(a.free, s)]
 	a.free = a.free[len(s):]
 	return unsafe.String(unsafe.SliceData(kept), len(kept)) // #nosec G103 -- is not written to again
+}
+
+// more returns memory for n bytes or more.
+func (a *appender) more(n int) []byte {
+	if n > blockSize {
+		return make([]byte, n)
+	}
+	b, _ := textBlocks.Get().(*[blockSize]byte)
+	a.blocks = append(a.blocks, b)
+	return b[:]
 }
 
 // end ends a row.
@@ -214,7 +243,7 @@ func (a *appender) close(filling error) error {
 		err = fmt.Errorf("append to %s: it did not close", a.table)
 	}
 	mapping.DestroyDataChunk(&a.chunk)
-	a.pinned.Unpin()
+	a.forget()
 	return err
 }
 

@@ -11,7 +11,7 @@ import (
 // several values has an array, at the place of the first.
 func appendHeaders(dst []byte, hs wire.Headers) []byte {
 	dst = append(dst, '{')
-	if !repeated(hs) {
+	if !hs.Repeat() {
 		for i := range hs {
 			if i > 0 {
 				dst = append(dst, ',')
@@ -36,16 +36,6 @@ func appendHeaders(dst []byte, hs wire.Headers) []byte {
 		dst = appendValues(dst, hs[i:])
 	}
 	return append(dst, '}')
-}
-
-// repeated reports whether a name comes more than once.
-func repeated(hs wire.Headers) bool {
-	for i := range hs {
-		if indexName(hs[:i], hs[i].Name) >= 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // appendValues appends the values that hs[0].Name has in hs.

@@ -74,7 +74,7 @@ func (r *eventRow) read(known *facts, app string, seq uint64, received time.Time
 	if !time.UnixMicro(w.time.UnixMicro()).Equal(w.time) {
 		return fmt.Errorf("event %q: a time of the year %d cannot be stored", e.TransactionID, w.time.Year())
 	}
-	target := splitURI(e.Request.URI)
+	target := splitURI(text(e.Request.URI))
 	about, ours := known.of(e)
 	if !ours {
 		about.Route = FoldPath(target.path)
@@ -91,14 +91,14 @@ func (r *eventRow) read(known *facts, app string, seq uint64, received time.Time
 		time: w.time.UnixMicro(), received: w.received.UnixMicro(), ahead: w.ahead, late: w.late,
 		duration: -1,
 		userID:   text(e.UserID), companyID: text(e.CompanyID), subscriptionID: text(e.SubscriptionID), session: text(e.SessionToken),
-		verb: text(e.Request.Verb), scheme: text(target.scheme), host: text(target.host), path: text(target.path),
-		query: text(target.query), uri: text(target.rest),
-		route: text(about.Route), guessed: !ours,
+		verb: text(e.Request.Verb), scheme: target.scheme, host: target.host, path: target.path,
+		query: target.query, uri: target.rest,
+		route: about.Route, guessed: !ours,
 		ip: text(e.Request.IPAddress), userAgent: text(userAgent(e.Request.Headers)),
 		apiVersion: text(e.Request.APIVersion), direction: text(e.Direction),
 		requestBytes: e.Request.ContentLength, responseBytes: -1,
 		weight:    int32(max(1, e.Weight)), // #nosec G115 -- decoded as 31 bits
-		blockedBy: text(e.BlockedBy), refused: text(about.Refused), identity: text(about.Identity),
+		blockedBy: text(e.BlockedBy), refused: about.Refused, identity: about.Identity,
 		requestHeaders: appendHeaders(r.requestHeaders[:0], e.Request.Headers), responseHeaders: r.responseHeaders[:0],
 		metadata: e.Metadata,
 		seq:      int64(seq), // #nosec G115 -- counts blocks
@@ -151,8 +151,8 @@ func (r *eventRow) append(a *appender) error {
 	a.optional(r.blockedBy)
 	a.optional(r.refused)
 	a.text(r.identity)
-	a.bytes(r.requestHeaders)
-	a.bytes(r.responseHeaders)
+	a.json(r.requestHeaders)
+	a.json(r.responseHeaders)
 	a.bytes(r.metadata)
 	a.int64(r.seq)
 	return a.end()
@@ -242,12 +242,9 @@ type uri struct {
 
 func splitURI(s string) uri {
 	u := uri{path: s}
-	if scheme, rest, ok := strings.Cut(s, "://"); ok && !strings.ContainsAny(scheme, "/?#") {
-		u.scheme, u.path = scheme, ""
-		u.host = rest
-		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-			u.host, u.path = rest[:i], rest[i:]
-		}
+	if scheme, rest, ok := strings.Cut(s, "://"); ok && pathAt(scheme) == len(scheme) {
+		i := pathAt(rest)
+		u.scheme, u.host, u.path = scheme, rest[:i], rest[i:]
 	}
 	u.path, _, _ = strings.Cut(u.path, "#")
 	u.path, u.query, _ = strings.Cut(u.path, "?")
@@ -258,6 +255,15 @@ func splitURI(s string) uri {
 		u.rest = s
 	}
 	return u
+}
+
+// pathAt returns where in s a path, a query or a fragment begins, or len(s).
+func pathAt(s string) int {
+	i := 0
+	for i < len(s) && s[i] != '/' && s[i] != '?' && s[i] != '#' {
+		i++
+	}
+	return i
 }
 
 // makes reports whether the parts, joined, are s.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
 )
@@ -125,8 +126,8 @@ const (
 )
 
 // Read returns the event that data holds, as AppendEvent wrote it or in wire
-// JSON. Its bodies and metadata are parts of data; its texts share one piece of
-// memory among them. Errors wrap ErrUnreadable or say what is wrong with the JSON.
+// JSON. Its texts, bodies and metadata are parts of data, which must not change
+// any more. Errors wrap ErrUnreadable or say what is wrong with the JSON.
 func (r *EventReader) Read(data []byte) (wire.Event, error) {
 	if len(data) == 0 || data[0] != packedEvent {
 		return wire.DecodeEvent(data)
@@ -150,7 +151,8 @@ func (r *EventReader) unpack(data []byte) (wire.Event, error) {
 	e.Metadata = u.cut(lengths[2])
 	answerBody := u.cut(lengths[1])
 	e.Request.Body = u.cut(lengths[0])
-	u.texts = string(u.cut(total))
+	texts := u.cut(total)
+	u.texts = unsafe.String(unsafe.SliceData(texts), len(texts)) // #nosec G103 -- data does not change
 
 	e.Weight = u.number(maxWeight)
 	q := &e.Request

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"strings"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -46,14 +47,15 @@ func add(b *events.Block, e *journal.Entry, r *journal.EventReader) error {
 	return err
 }
 
-// whoWasSeen sums up, by application, who is in the blocks.
+// whoWasSeen sums up, by application, who is in the blocks. It keeps nothing of
+// what it was given.
 func whoWasSeen(blocks []events.Block) map[string][]Seen {
-	all := map[string]sightings{}
+	all := map[string]*sightings{}
 	for i := range blocks {
 		b := &blocks[i]
 		s := all[b.App]
 		if s == nil {
-			s = sightings{}
+			s = &sightings{users: map[string]int{}, companies: map[string]int{}}
 			all[b.App] = s
 		}
 		for k := range b.Events {
@@ -71,45 +73,50 @@ func whoWasSeen(blocks []events.Block) map[string][]Seen {
 	}
 	out := make(map[string][]Seen, len(all))
 	for app, s := range all {
-		for _, seen := range s {
-			out[app] = append(out[app], seen.Seen)
+		if len(s.seen) > 0 {
+			out[app] = s.seen
 		}
 	}
 	return out
 }
 
-// sightings are those of one application, by kind and id.
-type sightings map[[2]string]*sighting
-
-type sighting struct {
-	Seen
-	companyAt time.Time // of the call that named Company
+// sightings are those of one application.
+type sightings struct {
+	seen             []Seen
+	companyAt        []time.Time    // of each in seen: of the call that named Company
+	users, companies map[string]int // by id, the indexes in seen
 }
 
-func (s sightings) add(user, company string, at time.Time) {
+func (s *sightings) add(user, company string, at time.Time) {
 	if company != "" {
-		s.at(Company, company, at)
+		company = s.seen[s.at(s.companies, Company, company, at)].ID // which is not a part of the event
 	}
 	if user == "" {
 		return
 	}
-	u := s.at(User, user, at)
-	if company != "" && !at.Before(u.companyAt) {
-		u.Company, u.companyAt = company, at
+	i := s.at(s.users, User, user, at)
+	if company != "" && !at.Before(s.companyAt[i]) {
+		s.seen[i].Company, s.companyAt[i] = company, at
 	}
 }
 
-func (s sightings) at(kind, id string, at time.Time) *sighting {
-	v := s[[2]string{kind, id}]
-	if v == nil {
-		v = &sighting{Seen: Seen{Kind: kind, ID: id, First: at, Last: at}}
-		s[[2]string{kind, id}] = v
+// at takes a sighting of who has that id among known, and returns the index.
+func (s *sightings) at(known map[string]int, kind, id string, at time.Time) int {
+	i, found := known[id]
+	if !found {
+		id = strings.Clone(id) // it is part of all that its block says
+		i = len(s.seen)
+		known[id] = i
+		s.seen = append(s.seen, Seen{Kind: kind, ID: id, First: at, Last: at})
+		s.companyAt = append(s.companyAt, time.Time{})
+		return i
 	}
+	v := &s.seen[i]
 	if at.Before(v.First) {
 		v.First = at
 	}
 	if at.After(v.Last) {
 		v.Last = at
 	}
-	return v
+	return i
 }

@@ -399,3 +399,20 @@ func TestWhoWasSeen(t *testing.T) {
 		t.Errorf("in b: %s", show(got["b"]))
 	}
 }
+
+// What remembers who was seen would otherwise remember all that came with them.
+func TestWhoWasSeenIsToldWithoutTheRestOfTheBlock(t *testing.T) {
+	sent := wire.Event{UserID: "u", CompanyID: "c", Request: wire.Request{Time: noon, URI: "/", Verb: "GET"}}
+	data := journal.AppendEvent(nil, &sent)
+	var r journal.EventReader
+	e, err := r.Read(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := whoWasSeen([]events.Block{{App: "a", ReceivedAt: noon, Events: []wire.Event{e}}})["a"]
+	clear(data)
+	want := []Seen{{Kind: Company, ID: "c", First: noon, Last: noon}, {Kind: User, ID: "u", First: noon, Last: noon, Company: "c"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
