@@ -65,8 +65,8 @@ func (m *memory) last(t *testing.T) journal.Batch {
 func (m *memory) event(t *testing.T, i int) wire.Event {
 	t.Helper()
 	var r journal.EventReader
-	e, err := r.Read(m.last(t).Entries[i].Data)
-	if err != nil {
+	var e wire.Event
+	if err := r.Read(&e, m.last(t).Entries[i].Data); err != nil {
 		t.Fatal(err)
 	}
 	return e

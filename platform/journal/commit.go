@@ -13,6 +13,7 @@ import (
 const (
 	maxGroup      = 256      // batches in one commit
 	maxGroupBytes = 16 << 20 // compressed bytes after which no further batch joins a commit
+	manyIDs       = 4096     // ids that a commit rarely has
 	expireEvery   = time.Hour
 )
 
@@ -27,6 +28,7 @@ type state struct {
 	group   map[groupID]bool // ids of the commit being put together
 	touched map[string]bool  // its applications
 	key     []byte           // scratch
+	value   []byte           // scratch
 }
 
 type groupID struct {
@@ -140,6 +142,9 @@ func refuse(p *pending) bool {
 // the batch's SyncWait returns. After an error memory and disk may differ.
 func (o *opening) write(group []*pending) (*pebble.Batch, error) {
 	st := &o.commits
+	if len(st.group) > manyIDs {
+		st.group = map[groupID]bool{} // to clear it takes as long as it ever was large
+	}
 	clear(st.group)
 	clear(st.touched)
 	w := writer{state: st, db: o.db, batch: o.db.NewBatch(), backlog: &o.backlog}
@@ -283,19 +288,21 @@ func (w *writer) dedupe(p *pending) error {
 // otherwise it will be, until the given time or for the longest memory.
 func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err error) {
 	g := groupID{b.App, d}
-	if w.group[g] {
+	now, longest := b.ReceivedAt, b.ReceivedAt.Add(maxMemory)
+	w.key = appendIDKey(w.key[:0], 0, b.App, d)
+	sum := sumOf(w.filters.seed, w.key)
+	// What this commit remembers is in the filters, too.
+	if !until.After(now) && w.group[g] {
 		return true, nil
 	}
-	now, longest := b.ReceivedAt, b.ReceivedAt.Add(maxMemory)
 	for e := epochOf(now); e <= epochOf(longest); e++ {
-		if !w.epochs[e] {
+		if !w.epochs[e] || !w.filters.maybe(e, sum) {
 			continue
 		}
-		w.key = appendIDKey(w.key[:0], e, b.App, d)
-		if !w.filters.maybe(e, w.key) {
-			continue
+		if w.group[g] {
+			return true, nil
 		}
-		if found, err := w.seek(w.key); err != nil || !found {
+		if found, err := w.seek(inEpoch(w.key, e)); err != nil || !found {
 			if err != nil {
 				return false, err
 			}
@@ -321,10 +328,9 @@ func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err erro
 		w.epochs[e] = true
 		w.filters.begin(e)
 	}
-	w.key = appendIDKey(w.key[:0], e, b.App, d)
-	w.filters.add(e, w.key, g)
-	value := binary.BigEndian.AppendUint64(nil, uint64(until.UnixMicro())) // read back as int64
-	return false, w.batch.Set(w.key, value, nil)
+	w.filters.add(e, sum)
+	w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(until.UnixMicro())) // read back as int64
+	return false, w.batch.Set(inEpoch(w.key, e), w.value, nil)
 }
 
 func (w *writer) count(p *pending) {

@@ -125,49 +125,46 @@ const (
 	manyResponses = 128
 )
 
-// Read returns the event that data holds, as AppendEvent wrote it or in wire
-// JSON. Its texts, bodies and metadata are parts of data, which must not change
-// any more. Errors wrap ErrUnreadable or say what is wrong with the JSON.
-func (r *EventReader) Read(data []byte) (wire.Event, error) {
+// Read reads the event that data holds, as AppendEvent wrote it or in wire JSON,
+// into e, which is empty. Its texts, bodies and metadata are parts of data, which must
+// not change any more. Errors wrap ErrUnreadable or say what is wrong with the JSON,
+// and leave in e what means nothing.
+func (r *EventReader) Read(e *wire.Event, data []byte) (err error) {
 	if len(data) == 0 || data[0] != packedEvent {
-		return wire.DecodeEvent(data)
+		*e, err = wire.DecodeEvent(data)
+		return err
 	}
-	e, err := r.unpack(data)
-	if err != nil {
-		return wire.Event{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	if err := r.unpack(e, data); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	return e, nil
+	return nil
 }
 
-func (r *EventReader) unpack(data []byte) (wire.Event, error) {
-	var e wire.Event
-	u := unpacker{rest: data[1:]}
+func (r *EventReader) unpack(e *wire.Event, data []byte) error {
+	u := unpacker{data: data, at: 1, end: len(data)}
 	answered := u.number(1)
 	total := u.number(len(data))
-	lengths := [3]int{u.number(len(data)), u.number(len(data)), u.number(len(data))}
-	if u.broken != "" || total+lengths[0]+lengths[1]+lengths[2] > len(u.rest) {
-		return e, errors.New("it is cut")
+	body, answerBody, metadata := u.number(len(data)), u.number(len(data)), u.number(len(data))
+	if u.broken != "" || total+body+answerBody+metadata > u.end-u.at {
+		return errors.New("it is cut")
 	}
-	e.Metadata = u.cut(lengths[2])
-	answerBody := u.cut(lengths[1])
-	e.Request.Body = u.cut(lengths[0])
+	e.Metadata = u.cut(metadata)
+	answer := u.cut(answerBody)
+	q := &e.Request
+	q.Body = u.cut(body)
 	texts := u.cut(total)
 	u.texts = unsafe.String(unsafe.SliceData(texts), len(texts)) // #nosec G103 -- data does not change
 
 	e.Weight = u.number(maxWeight)
-	q := &e.Request
 	q.Time = u.time()
 	q.ContentLength = u.signed(-1, math.MaxInt64)
-	for _, s := range [...]*string{
-		&q.URI, &q.Verb, &q.APIVersion, &q.IPAddress, &q.TransferEncoding,
-		&e.UserID, &e.CompanyID, &e.SubscriptionID, &e.SessionToken, &e.TransactionID, &e.Direction, &e.BlockedBy,
-	} {
-		*s = u.text()
-	}
+	q.URI, q.Verb, q.APIVersion, q.IPAddress, q.TransferEncoding = u.text(), u.text(), u.text(), u.text(), u.text()
+	e.UserID, e.CompanyID, e.SubscriptionID, e.SessionToken = u.text(), u.text(), u.text(), u.text()
+	e.TransactionID, e.Direction, e.BlockedBy = u.text(), u.text(), u.text()
 	q.Headers = r.readHeaders(&u)
 	if answered == 1 {
 		p := r.response()
-		p.Body = answerBody
+		p.Body = answer
 		p.Time = u.time()
 		p.ContentLength = u.signed(-1, math.MaxInt64)
 		p.Status = u.number(maxStatus)
@@ -177,11 +174,11 @@ func (r *EventReader) unpack(data []byte) (wire.Event, error) {
 	}
 	switch {
 	case u.broken != "":
-		return e, errors.New(u.broken)
-	case len(u.rest) > 0 || len(u.texts) > 0 || answered == 0 && answerBody != nil:
-		return e, errors.New("something is left over")
+		return errors.New(u.broken)
+	case u.at < u.end || u.begin < len(u.texts) || answered == 0 && answer != nil:
+		return errors.New("something is left over")
 	}
-	return e, nil
+	return nil
 }
 
 func (r *EventReader) response() *wire.Response {
@@ -194,7 +191,7 @@ func (r *EventReader) response() *wire.Response {
 }
 
 func (r *EventReader) readHeaders(u *unpacker) wire.Headers {
-	n := u.number(len(u.rest) / 2) // each has two lengths
+	n := u.number((u.end - u.at) / 2) // each has two lengths
 	if n == 0 || u.broken != "" {
 		return nil
 	}
@@ -209,36 +206,44 @@ func (r *EventReader) readHeaders(u *unpacker) wire.Headers {
 	return hs
 }
 
-// unpacker takes an event apart. What is read after it broke means nothing.
+// unpacker takes an event apart. What is read after it broke means nothing. It counts
+// where it is: to store pieces of what is left costs much while garbage is collected.
 type unpacker struct {
-	rest   []byte // numbers and lengths, and behind them what was not cut off yet
-	texts  string
-	broken string // what is wrong
+	data    []byte
+	at, end int // where in data the numbers and lengths are, and behind them what was not cut off yet
+	texts   string
+	begin   int    // of what is left of texts
+	broken  string // what is wrong
 }
 
 // number reads one from 0 to most.
 func (u *unpacker) number(most int) int {
-	if len(u.rest) > 0 && u.rest[0] < 0x80 && int(u.rest[0]) <= most {
-		n := int(u.rest[0])
-		u.rest = u.rest[1:]
-		return n
+	if u.at < u.end {
+		if n := int(u.data[u.at]); n < 0x80 && n <= most {
+			u.at++
+			return n
+		}
 	}
-	n, used := binary.Uvarint(u.rest)
+	return u.longNumber(most)
+}
+
+func (u *unpacker) longNumber(most int) int {
+	n, used := binary.Uvarint(u.data[u.at:u.end])
 	if used <= 0 || n > uint64(most) { // #nosec G115 -- most is not negative
 		u.broken = "a number is cut or too large"
 		return 0
 	}
-	u.rest = u.rest[used:]
+	u.at += used
 	return int(n) // #nosec G115 -- at most most
 }
 
 func (u *unpacker) signed(least, most int64) int64 {
-	n, used := binary.Varint(u.rest)
+	n, used := binary.Varint(u.data[u.at:u.end])
 	if used <= 0 || n < least || n > most {
 		u.broken = "a number is cut, too small or too large"
 		return 0
 	}
-	u.rest = u.rest[used:]
+	u.at += used
 	return n
 }
 
@@ -248,10 +253,9 @@ func (u *unpacker) time() time.Time {
 
 // text takes the next one, whose length is the next number.
 func (u *unpacker) text() string {
-	n := u.number(len(u.texts))
-	s := u.texts[:n]
-	u.texts = u.texts[n:]
-	return s
+	begin := u.begin
+	u.begin += u.number(len(u.texts) - begin)
+	return u.texts[begin:u.begin]
 }
 
 // cut takes the last n bytes, which must be there; nil when n is 0.
@@ -259,8 +263,7 @@ func (u *unpacker) cut(n int) []byte {
 	if n == 0 {
 		return nil
 	}
-	at := len(u.rest) - n
-	b := u.rest[at:len(u.rest):len(u.rest)]
-	u.rest = u.rest[:at]
+	b := u.data[u.end-n : u.end : u.end]
+	u.end -= n
 	return b
 }

@@ -19,7 +19,8 @@ func BenchmarkReadEvent(b *testing.B) {
 			b.ReportAllocs()
 			var r EventReader
 			for b.Loop() {
-				if _, err := r.Read(data); err != nil {
+				var e wire.Event
+				if err := r.Read(&e, data); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -2,23 +2,25 @@ package journal
 
 import (
 	"fmt"
+	"hash/maphash"
 
-	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/parquet-go/parquet-go/bloom"
 )
 
 const (
 	// filterBytes bounds the memory of all filters together: 30 million ids.
 	filterBytes = 48 << 20
-	// With these, a new id is taken for one that may be known in one case of 150.
-	bitsPerID   = 12
-	bloomHashes = 4
+	// With these, a new id is taken for one that may be known in one case of 180. All
+	// bits of an id are in one line of memory: to fetch it is what an id costs.
+	bitsPerID = 12
 
 	minFilter = 1 << 18 // ids that the smallest filter has room for
 	// idBytes is less than an id takes on the disk: what is estimated from it is
 	// too large rather than too small.
 	idBytes = 20
-	// stopEvery is after how many ids a build asks whether it should end.
+	// stopEvery is how many ids a build reads at once, before it asks whether it should
+	// end.
 	stopEvery = 4096
 )
 
@@ -29,37 +31,44 @@ const (
 type filters struct {
 	budget int64 // bytes
 	least  int   // ids that the smallest filter has room for
+	seed   maphash.Seed
 	epochs map[uint32]*filter
 	build  *build // the one that is being built; nil: none
 }
 
 // filter is that of one epoch.
 type filter struct {
-	bloom *bloom.BloomFilter // nil: any id may be known
-	ids   int                // that are in it, about
-	room  int                // ids that it was made for
+	bloom bloom.SplitBlockFilter // nil: any id may be known
+	ids   int                    // that are in it, about
+	room  int                    // ids that it was made for
 }
 
 // build is a filter on its way. Its goroutine owns made until done is closed.
 type build struct {
 	epoch uint32
 	room  int
-	since []groupID // remembered since it began; owned by the committer
-	made  *bloom.BloomFilter
+	seed  maphash.Seed
+	since []uint64 // sums of what is remembered since it began; owned by the committer
+	made  bloom.SplitBlockFilter
 	ids   int
 	whole bool // made holds every id there was at the beginning
 	done  chan struct{}
 }
 
 func newFilters(budget int64, least int) filters {
-	return filters{budget: budget, least: least, epochs: map[uint32]*filter{}}
+	return filters{budget: budget, least: least, seed: maphash.MakeSeed(), epochs: map[uint32]*filter{}}
 }
 
-func bytesFor(room int) int64 { return int64(room) * bitsPerID / 8 }
+func blocksFor(room int) int { return bloom.NumSplitBlocksOf(int64(room), bitsPerID) }
 
-func newBloom(room int) *bloom.BloomFilter {
-	return bloom.New(uint(room)*bitsPerID, bloomHashes) // room is positive
+func bytesFor(room int) int64 { return int64(blocksFor(room)) * bloom.BlockSize }
+
+func newBloom(room int) bloom.SplitBlockFilter {
+	return make(bloom.SplitBlockFilter, blocksFor(room)) // room is positive
 }
+
+// sumOf is what filters know of the id of a key, in whatever epoch.
+func sumOf(seed maphash.Seed, key []byte) uint64 { return maphash.Bytes(seed, key[epochKeyLen:]) }
 
 // begin makes the filter of an epoch that holds no ids yet.
 func (f *filters) begin(epoch uint32) {
@@ -73,24 +82,24 @@ func (f *filters) begin(epoch uint32) {
 	}
 }
 
-// maybe is false when the id of a key is not remembered in the epoch.
-func (f *filters) maybe(epoch uint32, key []byte) bool {
+// maybe is false when the id of that sum is not remembered in the epoch.
+func (f *filters) maybe(epoch uint32, sum uint64) bool {
 	x := f.epochs[epoch]
-	return x == nil || x.bloom == nil || x.bloom.Test(key[epochKeyLen:])
+	return x == nil || x.bloom == nil || x.bloom.Check(sum)
 }
 
 // add takes an id that is remembered from now on.
-func (f *filters) add(epoch uint32, key []byte, g groupID) {
+func (f *filters) add(epoch uint32, sum uint64) {
 	x := f.epochs[epoch]
 	if x == nil {
 		return
 	}
 	if x.bloom != nil {
-		x.bloom.Add(key[epochKeyLen:])
+		x.bloom.Insert(sum)
 	}
 	x.ids++
 	if f.build != nil && f.build.epoch == epoch {
-		f.build.since = append(f.build.since, g)
+		f.build.since = append(f.build.since, sum)
 	}
 }
 
@@ -166,11 +175,7 @@ func (f *filters) take(b *build) {
 	if x == nil || !b.whole {
 		return
 	}
-	var key []byte
-	for _, g := range b.since {
-		key = appendIDKey(key[:0], b.epoch, g.app, g.id)
-		b.made.Add(key[epochKeyLen:])
-	}
+	b.made.InsertBulk(b.since)
 	x.bloom, x.ids, x.room = b.made, b.ids+len(b.since), b.room
 }
 
@@ -180,7 +185,7 @@ func (f *filters) start(o *opening, epoch uint32, room int) error {
 	if err != nil {
 		return fmt.Errorf("read ids: %w", err)
 	}
-	b := &build{epoch: epoch, room: room, made: newBloom(room), done: make(chan struct{})}
+	b := &build{epoch: epoch, room: room, seed: f.seed, made: newBloom(room), done: make(chan struct{})}
 	f.build = b
 	o.building.Go(func() {
 		defer close(b.done)
@@ -195,11 +200,14 @@ func (f *filters) start(o *opening, epoch uint32, room int) error {
 
 // read adds what ids has, unless the opening ends first.
 func (b *build) read(o *opening, ids *pebble.Iterator) error {
+	sums := make([]uint64, 0, stopEvery)
 	for ok := ids.First(); ok; ok = ids.Next() {
-		b.made.Add(ids.Key()[epochKeyLen:])
-		if b.ids++; b.ids%stopEvery > 0 {
+		sums = append(sums, sumOf(b.seed, ids.Key()))
+		if len(sums) < stopEvery {
 			continue
 		}
+		b.add(sums)
+		sums = sums[:0]
 		select {
 		case <-o.stop:
 			return nil
@@ -208,6 +216,12 @@ func (b *build) read(o *opening, ids *pebble.Iterator) error {
 		default:
 		}
 	}
+	b.add(sums)
 	b.whole = true
 	return ids.Error()
+}
+
+func (b *build) add(sums []uint64) {
+	b.made.InsertBulk(sums)
+	b.ids += len(sums)
 }

@@ -87,7 +87,7 @@ func TestAFilterIsBuiltFromWhatIsOnTheDisk(t *testing.T) {
 	}
 	filters.take(filters.build)
 	maybe := func(id string) bool {
-		return filters.maybe(epoch, appendIDKey(nil, epoch, "a", newID(Event, id)))
+		return filters.maybe(epoch, sumOf(filters.seed, appendIDKey(nil, epoch, "a", newID(Event, id))))
 	}
 	for i := range 1000 {
 		if !maybe(fmt.Sprint("known ", i)) {
@@ -102,5 +102,29 @@ func TestAFilterIsBuiltFromWhatIsOnTheDisk(t *testing.T) {
 	}
 	if taken > 50 {
 		t.Errorf("%d of 1000 new ids are taken for ones that may be known", taken)
+	}
+}
+
+// TestAFullFilterIsRarelyWrong fills a filter to its room, and counts how many new
+// ids it takes for ones that may be known: each of those is looked for on the disk.
+func TestAFullFilterIsRarelyWrong(t *testing.T) {
+	const room = 200_000
+	f := newFilters(filterBytes, room)
+	f.begin(1)
+	sum := func(i int) uint64 { return sumOf(f.seed, appendIDKey(nil, 0, "a", newID(Event, fmt.Sprint(i)))) }
+	for i := range room {
+		f.add(1, sum(i))
+	}
+	wrong := 0
+	for i := range room {
+		if !f.maybe(1, sum(i)) {
+			t.Fatalf("id %d was added, and is said to be new", i)
+		}
+		if f.maybe(1, sum(room+i)) {
+			wrong++
+		}
+	}
+	if rate := float64(wrong) / room; rate > 1.0/120 {
+		t.Errorf("one new id of %.0f is taken for one that may be known", 1/rate)
 	}
 }

@@ -91,6 +91,12 @@ func appendIDKey(dst []byte, epoch uint32, app string, d id) []byte {
 	return append(dst, d.bytes[:]...)
 }
 
+// inEpoch makes the key of an id that of the same id in another epoch.
+func inEpoch(key []byte, epoch uint32) []byte {
+	binary.BigEndian.PutUint32(key[1:], epoch)
+	return key
+}
+
 // epochKeyLen is where the kind begins in the key of an id.
 const epochKeyLen = 5
 

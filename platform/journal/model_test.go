@@ -18,7 +18,7 @@ func TestBooksAndBlocksFollowTheModel(t *testing.T) {
 		var hours atomic.Int64 // since noon
 		clock := func() time.Time { return noon.Add(time.Duration(hours.Load()) * time.Hour) }
 		// Filters that hold everything, that have to grow, or none.
-		o := Options{FS: fs, Clock: clock, Logger: quiet(), filters: rapid.SampledFrom([]int64{-1, 40, 0}).Draw(rt, "filters"), leastFilter: 2}
+		o := Options{FS: fs, Clock: clock, Logger: quiet(), filters: rapid.SampledFrom([]int64{-1, 64, 0}).Draw(rt, "filters"), leastFilter: 2}
 		j, err := Open("journal", o)
 		if err != nil {
 			rt.Fatal(err)

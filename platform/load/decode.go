@@ -40,9 +40,11 @@ func add(b *events.Block, e *journal.Entry, r *journal.EventReader) error {
 		}
 		return err
 	}
-	event, err := r.Read(e.Data)
-	if err == nil {
-		b.Events = append(b.Events, event)
+	n := len(b.Events)
+	b.Events = append(b.Events, wire.Event{})
+	err := r.Read(&b.Events[n], e.Data)
+	if err != nil {
+		b.Events = b.Events[:n]
 	}
 	return err
 }

@@ -405,8 +405,8 @@ func TestWhoWasSeenIsToldWithoutTheRestOfTheBlock(t *testing.T) {
 	sent := wire.Event{UserID: "u", CompanyID: "c", Request: wire.Request{Time: noon, URI: "/", Verb: "GET"}}
 	data := journal.AppendEvent(nil, &sent)
 	var r journal.EventReader
-	e, err := r.Read(data)
-	if err != nil {
+	var e wire.Event
+	if err := r.Read(&e, data); err != nil {
 		t.Fatal(err)
 	}
 	got := whoWasSeen([]events.Block{{App: "a", ReceivedAt: noon, Events: []wire.Event{e}}})["a"]
