@@ -23,13 +23,13 @@ type fact struct {
 	ours  bool
 }
 
-// of is e.Gatemeter(). The caller must not change Cut.
+// of is e.Gatemeter(), with texts that are UTF-8. The caller must not change Cut.
 func (f *facts) of(e *wire.Event) (wire.Gatemeter, bool) {
 	if !bytes.Contains(e.Metadata, []byte("gatemeter")) {
 		return wire.Gatemeter{}, false
 	}
 	if len(e.Metadata) > maxFactBytes {
-		return e.Gatemeter()
+		return readFacts(e)
 	}
 	if v, ok := f.known[string(e.Metadata)]; ok {
 		return v.about, v.ours
@@ -40,7 +40,13 @@ func (f *facts) of(e *wire.Event) (wire.Gatemeter, bool) {
 	var v fact
 	metadata := string(e.Metadata) // without the buffer that it is part of
 	own := wire.Event{Metadata: json.RawMessage(metadata)}
-	v.about, v.ours = own.Gatemeter()
+	v.about, v.ours = readFacts(&own)
 	f.known[metadata] = v
 	return v.about, v.ours
+}
+
+func readFacts(e *wire.Event) (about wire.Gatemeter, ours bool) {
+	about, ours = e.Gatemeter()
+	about.Route, about.Refused, about.Identity = text(about.Route), text(about.Refused), text(about.Identity)
+	return about, ours
 }

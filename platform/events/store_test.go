@@ -196,6 +196,7 @@ func TestBytesThatAreNoUTF8DoNotStopALoad(t *testing.T) {
 	e := call("1", 0)
 	e.UserID, e.Request.Verb = "a\xffb", "G\xffT"
 	e.Request.Headers = wire.Headers{{Name: "X", Value: "\xff"}}
+	e.Metadata = []byte(`{"gatemeter":{"route":"/` + "\xff" + `","identity":"` + "\xff" + `"}}`)
 	loadNext(t, s, "a", noon, e)
 	got, err := s.Get(t.Context(), "a", "1")
 	if err != nil || got.UserID != "a\uFFFDb" {
