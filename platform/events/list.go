@@ -1,10 +1,12 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,33 +40,20 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 		limit = defaultPage
 	}
 	limit = min(limit, maxPage)
-	columns := wireColumns
-	if p.Brief {
-		columns = briefColumns
-	}
+	f.To = end
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		rolled, err := readRolled(ctx, tx)
+		found, err := f.newest(ctx, tx, behind, limit+1)
 		if err != nil {
 			return err
 		}
-		err = f.windows(ctx, tx, end, limit+1, func(w window) (int, error) {
-			c, err := w.in(f).condition()
-			if err != nil {
-				return 0, err
-			}
-			c.and(behind.sql, behind.args...)
-			if w.tail {
-				c.and("seq > ?", rolled)
-			}
-			more, err := list(ctx, tx, columns, c, limit+1-len(events))
-			events = append(events, more...)
-			return limit + 1 - len(events), err
-		})
-		if err != nil {
+		more := len(found) > limit
+		if more {
+			found = found[:limit]
+		}
+		if events, err = f.read(ctx, tx, found, p.Brief); err != nil {
 			return err
 		}
-		if len(events) > limit {
-			events = events[:limit]
+		if more {
 			next = cursorAt(&events[limit-1])
 		}
 		if !p.Bodies {
@@ -78,12 +67,91 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 	return events, next, nil
 }
 
-// list returns the newest rows that satisfy c, without bodies. The columns are
-// wireColumns or briefColumns.
-func list(ctx context.Context, tx *sql.Tx, columns string, c condition, limit int) (events []wire.Event, err error) {
-	q := build("list", map[string]string{"columns": columns}, c, nil, []any{limit})
-	err = query(ctx, tx, q, func(rows *sql.Rows) error {
+// spot is where an event is within a snapshot.
+type spot struct {
+	time int64 // in µs
+	id   string
+	row  int64
+}
+
+// newest finds the newest events of f that are behind a cursor.
+func (f Filter) newest(ctx context.Context, tx *sql.Tx, behind condition, limit int) ([]spot, error) {
+	tail, rolled, err := f.tail(ctx, tx, behind, limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(tail) == limit {
+		f.From = time.UnixMicro(tail[limit-1].time).UTC() // what is older is on no page with these
+	}
+	found := tail
+	err = f.windows(ctx, tx, f.To, limit, func(w window) (int, error) {
+		c, err := w.in(f).condition()
+		if err != nil {
+			return 0, err
+		}
+		c.and(behind.sql, behind.args...)
+		c.and("seq <= ?", rolled)
+		c.and(w.condition.sql, w.condition.args...)
+		more, err := findRows(ctx, tx, c, limit-(len(found)-len(tail)))
+		found = append(found, more...)
+		return limit - (len(found) - len(tail)), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b spot) int { return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(b.id, a.id)) })
+	return found[:min(len(found), limit)], nil
+}
+
+// tail finds what is not rolled up, and returns how far that begins.
+func (f Filter) tail(ctx context.Context, tx *sql.Tx, behind condition, limit int) (found []spot, rolled int64, err error) {
+	rolled, err = readRolled(ctx, tx)
+	if err != nil {
+		return nil, 0, err
+	}
+	position, err := readPosition(ctx, tx)
+	if err != nil || int64(position) == rolled { // #nosec G115 -- counts blocks
+		return nil, rolled, err
+	}
+	c, err := f.condition()
+	if err != nil {
+		return nil, 0, err
+	}
+	c.and(behind.sql, behind.args...)
+	c.and("seq > ?", rolled)
+	found, err = findRows(ctx, tx, c, limit)
+	return found, rolled, err
+}
+
+// findRows returns the newest rows that satisfy c.
+func findRows(ctx context.Context, tx *sql.Tx, c condition, limit int) (found []spot, err error) {
+	err = query(ctx, tx, build("find", nil, c, nil, []any{limit}), func(rows *sql.Rows) error {
+		var p spot
+		if err := rows.Scan(&p.time, &p.id, &p.row); err != nil {
+			return fmt.Errorf("find events: %w", err)
+		}
+		found = append(found, p)
+		return nil
+	})
+	return found, err
+}
+
+// read reads the events of f that were found, without bodies, newest first; brief
+// leaves out headers.
+func (f Filter) read(ctx context.Context, tx *sql.Tx, found []spot, brief bool) (events []wire.Event, err error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(found))
+	for i := range found {
+		args[i] = found[i].row
+	}
+	marks := map[string]string{"columns": f.columns(brief), "rows": strings.Repeat("?, ", len(found)-1) + "?"}
+	err = query(ctx, tx, build("list", marks, condition{}, args, nil), func(rows *sql.Rows) error {
 		e, err := scanEvent(rows)
+		if f.UserID != "" {
+			e.UserID = f.UserID
+		}
 		events = append(events, e)
 		return err
 	})
@@ -92,18 +160,23 @@ func list(ctx context.Context, tx *sql.Tx, columns string, c condition, limit in
 
 // Get returns one event with its bodies, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, app, transactionID string) (wire.Event, error) {
-	if _, err := (Filter{App: app}).condition(); err != nil {
+	f := Filter{App: app}
+	if _, err := f.condition(); err != nil {
 		return wire.Event{}, err
 	}
 	var events []wire.Event
 	err := s.snapshot(ctx, func(tx *sql.Tx) error {
 		for _, w := range likely(transactionID) {
-			c, err := w.in(Filter{App: app}).condition()
+			c, err := w.in(f).condition()
 			if err != nil {
 				return err
 			}
 			c.and("transaction_id = ?", transactionID)
-			if events, err = list(ctx, tx, wireColumns, c, 1); err != nil {
+			found, err := findRows(ctx, tx, c, 1)
+			if err != nil {
+				return err
+			}
+			if events, err = f.read(ctx, tx, found, false); err != nil {
 				return err
 			}
 			if len(events) > 0 {

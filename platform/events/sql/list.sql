@@ -1,11 +1,5 @@
--- The rows are found by few columns first: all of them are read of the page only.
+-- The rows that were found: their numbers hold within the transaction.
 SELECT {columns}
 FROM events
-WHERE rowid IN (
-    SELECT rowid
-    FROM events
-    WHERE {where}
-    ORDER BY time DESC, transaction_id DESC
-    LIMIT ?
-)
+WHERE rowid IN (SELECT unnest([{rows}]))
 ORDER BY time DESC, transaction_id DESC;
