@@ -216,11 +216,15 @@ func (c *Collector) post(w http.ResponseWriter, r *http.Request, e endpoint, in 
 		return answer{}, err
 	}
 	if in.turn, err = c.turns.take(r.Context()); err != nil {
+		in.room.put(in.body)
 		return answer{}, err
 	}
 	defer in.turn.end()
 	a, err := e.post(c, r.Context(), in)
-	if err == nil { // otherwise the journal may be reading what is a part of it still
+	// A journal that failed may be reading what is a part of the body still; what is
+	// refused never came to it.
+	var refused *problem
+	if err == nil || errors.As(err, &refused) {
 		in.room.put(in.body)
 	}
 	return a, err
