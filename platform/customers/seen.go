@@ -1,11 +1,14 @@
 package customers
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +16,7 @@ import (
 
 const (
 	// flushEvery is how often it is written until when somebody was seen.
-	flushEvery = 5 * time.Second
+	flushEvery = 15 * time.Second
 	// maxSightings bounds how many customers' rows are known in memory; about 200
 	// bytes each.
 	maxSightings = 50_000
@@ -43,6 +46,10 @@ type sightings struct {
 }
 
 type who struct{ app, kind, id string }
+
+func (w who) compare(o who) int {
+	return cmp.Or(strings.Compare(w.kind, o.kind), strings.Compare(w.app, o.app), strings.Compare(w.id, o.id))
+}
 
 // sighting is a row. Times are microseconds since 1970.
 type sighting struct {
@@ -228,12 +235,13 @@ func (s *Store) fresh() {
 // writeLater needs the sightings' mu.
 func (s *Store) writeLater(ctx context.Context, later map[who]*sighting) error {
 	return s.seeing(ctx, "user_seen_later", "company_seen_later", func(user, company *sql.Stmt) error {
-		for w, row := range later {
+		// In the order of the rows: neighbours are on one page of the file.
+		for _, w := range slices.SortedFunc(maps.Keys(later), who.compare) {
 			statement := company
 			if w.kind == KindUser {
 				statement = user
 			}
-			if _, err := statement.ExecContext(ctx, row.last, w.app, w.id); err != nil {
+			if _, err := statement.ExecContext(ctx, later[w].last, w.app, w.id); err != nil {
 				return err
 			}
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkSeen tells of loads of 10,000 events by 5,000 users of 300 companies: to a
-// store that gathers, with a flush every fifteen loads (five seconds), and to one that
+// store that gathers, with a flush every fifteen loads, and to one that
 // has to write everything, and reports the time for an event.
 func BenchmarkSeen(b *testing.B) {
 	for name, every := range map[string]int{"gathered": 15, "written": 1} {

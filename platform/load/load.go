@@ -21,8 +21,10 @@ const (
 	pause = 300 * time.Millisecond
 	// maxItems bounds the memory of one load, besides the bytes of journal.Read.
 	maxItems = 20_000
-	// trimEvery bounds how often blocks are deleted that are in the store's file.
-	trimEvery = 4 * time.Second
+	// trimEvery is how often blocks are deleted that are in the store's file, while
+	// there is always something to load; restEvery while there is not.
+	trimEvery = 10 * time.Second
+	restEvery = 4 * time.Second
 	// syncEvery bounds how long what is stored stays in the journal too, where it
 	// comes so slowly that the store sees no reason to write its file.
 	syncEvery = 5 * time.Minute
@@ -193,7 +195,7 @@ func (l *Loader) Run(ctx context.Context) error {
 // there is nothing: a journal that has no space for more waits for that.
 func (l *Loader) wait(ctx context.Context) error {
 	for l.position != l.trimmed {
-		waiting, cancel := context.WithTimeout(ctx, trimEvery)
+		waiting, cancel := context.WithTimeout(ctx, restEvery)
 		err := l.journal.Wait(waiting, l.position)
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
