@@ -22,11 +22,12 @@ const (
 	// another that are not compacted yet. Reads of ids are few (see filters), so that
 	// the files may be many; memtables stay within the cache.
 	maxMemTables = 3
-	maxL0Files   = 64
+	maxL0Files   = 96
 	// Ids come in no order: each compaction writes much of a level again, and few
 	// reads gain by it. Rather there are many files in the first level, and one large
-	// level below it.
-	compactL0From = 12
+	// level below it. Pebble compacts from half of this on: 16 files over one another,
+	// with what was not trimmed yet when they were written, take some 200 MB.
+	compactL0From = 32
 	baseBytes     = 1 << 30
 	fileBytes     = 16 << 20
 	// flushTrims bounds how long the space of trimmed blocks stays taken.
