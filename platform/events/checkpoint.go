@@ -2,10 +2,10 @@ package events
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatemeter/gatemeter/platform/failpoint"
 )
@@ -13,15 +13,21 @@ import (
 const (
 	// rowGroup is how many rows DuckDB compresses together.
 	rowGroup = 122_880
+	// nextLoad is how many rows the next load may bring. What comes after a checkpoint
+	// goes into a row group of its own, and DuckDB joins groups that are less than three
+	// quarters full: it compresses them again, and those beside them.
+	nextLoad = 20_000
 	// maxUnsynced is after how many bytes of events a checkpoint is made before a
 	// row group is full: they are in memory, and in the journal, until then.
 	maxUnsynced = 256 << 20
 	// rowBytes is what an event takes besides its texts, about.
 	rowBytes = 300
+	// syncAgain is how often Sync tries while somebody reads what was before a change.
+	syncAgain = 100 * time.Millisecond
 )
 
-// syncRows is how many rows more are written into the file together.
-var syncRows = failpoint.Often(rowGroup)
+// syncRows is how many rows are written into the file together.
+var syncRows = failpoint.Often(rowGroup - nextLoad)
 
 // checkpoints says what of the store is in its file. DuckDB keeps no log of it: what
 // was loaded since the last checkpoint is in the journal, and is loaded again after a
@@ -32,15 +38,14 @@ type checkpoints struct {
 	due    atomic.Bool   // the last one failed
 	others sync.WaitGroup
 
-	// Since the last one began, of the row group that is not full yet; guarded by loading.
+	// Of what came since the last one began; guarded by loading.
 	rows  int
 	bytes int64
 }
 
-// loaded begins a checkpoint once the rows fill a row group. A group that is filled
-// in part is unpacked, and compressed again, by the next checkpoint: at any other
-// moment each row would be compressed several times. Loads go on meanwhile, until
-// there is as much again. It needs loading, and the file to be open.
+// loaded begins a checkpoint once the next load may not find room in the row group.
+// Loads go on meanwhile, until there is as much again. It needs loading, and the file
+// to be open.
 func (s *Store) loaded(blocks []Block) {
 	c := &s.checkpoints
 	for i := range blocks {
@@ -59,8 +64,7 @@ func (s *Store) loaded(blocks []Block) {
 		c.making.Lock()
 	}
 	upTo, opening := blocks[len(blocks)-1].Seq, s.opening
-	c.rows %= syncRows
-	c.bytes = 0
+	c.rows, c.bytes = 0, 0
 	c.others.Go(func() {
 		defer c.making.Unlock()
 		err := s.do(func() error {
@@ -69,21 +73,38 @@ func (s *Store) loaded(blocks []Block) {
 			}
 			return s.checkpoint(context.Background(), upTo)
 		})
-		if err != nil { // nothing is lost: the next load tries it again
+		if err != nil && !isBusy(err) { // nothing is lost: the next load tries it again
 			s.log.Warn("the event store could not be written into its file", "path", s.path, "error", err)
 		}
 	})
 }
 
-// Sync returns when everything that was loaded is in the file.
+// Sync returns when everything that was loaded is in the file. It waits for those who
+// began to read before the last change, for as long as ctx lasts.
 func (s *Store) Sync(ctx context.Context) error {
-	s.loading.Lock()
-	defer s.loading.Unlock()
-	return s.sync(ctx)
+	again := time.NewTicker(syncAgain)
+	defer again.Stop()
+	for {
+		err := s.sync(ctx)
+		if !isBusy(err) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+	}
 }
 
-// sync needs loading.
 func (s *Store) sync(ctx context.Context) error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	return s.syncHeld(ctx)
+}
+
+// syncHeld needs loading.
+func (s *Store) syncHeld(ctx context.Context) error {
 	c := &s.checkpoints
 	c.making.Lock()
 	defer c.making.Unlock()
@@ -95,8 +116,7 @@ func (s *Store) sync(ctx context.Context) error {
 		if err := s.checkpoint(context.WithoutCancel(ctx), upTo); err != nil {
 			return err
 		}
-		c.rows %= syncRows
-		c.bytes = 0
+		c.rows, c.bytes = 0, 0
 		return nil
 	})
 }
@@ -117,13 +137,4 @@ func (s *Store) checkpoint(ctx context.Context, upTo uint64) error {
 	s.checkpoints.due.Store(false)
 	s.checkpoints.synced.Store(upTo)
 	return nil
-}
-
-// measureUnsynced returns how many rows are in the last row group, about.
-func measureUnsynced(ctx context.Context, db *sql.DB) (int, error) {
-	var rows int
-	if err := db.QueryRowContext(ctx, statement("rows")).Scan(&rows); err != nil {
-		return 0, fmt.Errorf("event store: %w", err)
-	}
-	return rows % syncRows, nil
 }

@@ -21,7 +21,7 @@ func (s *Store) CopyTo(ctx context.Context, path string) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	// Whatever cannot be written into the file is in the journal.
-	if err := s.sync(ctx); isFatal(err) {
+	if err := s.syncHeld(ctx); isFatal(err) {
 		return fmt.Errorf("copy the event store: %w", err)
 	}
 	s.checkpoints.making.Lock()

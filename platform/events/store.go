@@ -21,6 +21,11 @@ import (
 const (
 	maxQuestions       = 8 // answered at a time; more wait
 	defaultMemoryLimit = 384 << 20
+	// noCheckpoint is more than any load has: DuckDB would write its file at the end
+	// of a large one, however little of a row group there is.
+	noCheckpoint = "1TiB"
+	// closeTime is how long Close tries to write the file while somebody still reads.
+	closeTime = 5 * time.Second
 )
 
 // ErrDown is returned while the store is broken or closed: Reopen it, or wait
@@ -133,9 +138,6 @@ func (s *Store) open(ctx context.Context) error {
 	if err == nil {
 		s.tail, err = measureTail(ctx, db)
 	}
-	if err == nil {
-		s.checkpoints.rows, err = measureUnsynced(ctx, db)
-	}
 	if err == nil && s.tail.events >= maxTail { // a store that had no rollups
 		err = s.rollUp(ctx)
 	}
@@ -146,7 +148,7 @@ func (s *Store) open(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	s.counted.changes() // what the last load did was not known
-	s.checkpoints.bytes = 0
+	s.checkpoints.rows, s.checkpoints.bytes = 0, 0
 	s.checkpoints.due.Store(false)
 	s.checkpoints.synced.Store(position)
 	s.opening++
@@ -162,6 +164,7 @@ func (s *Store) openAt(path string) (*sql.DB, error) {
 		"memory_limit":                 {strconv.FormatInt(s.o.MemoryLimit>>20, 10) + "MiB"},
 		"threads":                      {strconv.Itoa(s.o.Threads)},
 		"temp_directory":               {path + ".tmp"},
+		"checkpoint_threshold":         {noCheckpoint},
 		"autoinstall_known_extensions": {"false"},
 		"autoload_known_extensions":    {"false"},
 		"preserve_insertion_order":     {"false"},
@@ -228,7 +231,11 @@ func (s *Store) shut() error {
 func (s *Store) Close() error {
 	var err error
 	if !s.o.ReadOnly && s.Ready() == nil {
-		err = s.Sync(context.Background())
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		if err = s.Sync(ctx); isBusy(err) {
+			err = nil
+		}
 	}
 	if err = errors.Join(err, s.end()); err != nil {
 		return fmt.Errorf("close event store %s: %w", s.path, err)
@@ -300,6 +307,13 @@ func isFatal(err error) bool {
 	}
 	return d.Type == duckdb.ErrorTypeFatal || d.Type == duckdb.ErrorTypeInternal ||
 		strings.Contains(d.Msg, "database has been invalidated")
+}
+
+// isBusy reports whether a checkpoint has to wait for somebody who reads what was
+// before a change.
+func isBusy(err error) bool {
+	var d *duckdb.Error
+	return errors.As(err, &d) && d.Type == duckdb.ErrorTypeTransaction
 }
 
 // ask runs one query of any number of rows in a transaction of its own.
