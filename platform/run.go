@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"time"
 )
@@ -20,6 +21,9 @@ const (
 	// GOMEMLIMIT says otherwise: with the event store's and the journal's memory,
 	// which it does not see, the platform stays within 1 GiB.
 	goMemory = 320 << 20
+	// goGrowth is how much of what is in use may come before garbage is collected, in
+	// percent, within goMemory, unless GOGC says otherwise: what is in use is little.
+	goGrowth = 200
 	// writeTime covers reading, a minute's wait for changed rules, and the answer.
 	writeTime = 4 * time.Minute
 )
@@ -29,6 +33,9 @@ const (
 func (p *Platform) Run(ctx context.Context) error {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(goMemory)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(goGrowth)
 	}
 	// Its own context: the loader goes on while the last requests come in.
 	loading, stopLoading := context.WithCancel(context.WithoutCancel(ctx))
