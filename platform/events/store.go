@@ -160,6 +160,7 @@ func (s *Store) open(ctx context.Context) error {
 func (s *Store) openFile() (*sql.DB, error) { return s.openAt(s.path) }
 
 func (s *Store) openAt(path string) (*sql.DB, error) {
+	fewArenas()
 	settings := url.Values{
 		"memory_limit":                 {strconv.FormatInt(s.o.MemoryLimit>>20, 10) + "MiB"},
 		"threads":                      {strconv.Itoa(s.o.Threads)},

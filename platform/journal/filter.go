@@ -15,7 +15,7 @@ const (
 	// bits of an id are in one line of memory: to fetch it is what an id costs.
 	bitsPerID = 12
 
-	minFilter = 1 << 18 // ids that the smallest filter has room for
+	minFilter = 1 << 20 // ids that the smallest layer has room for
 	// idBytes is less than an id takes on the disk: what is estimated from it is
 	// too large rather than too small.
 	idBytes = 20
@@ -25,22 +25,26 @@ const (
 )
 
 // filters tell of most ids that they are new without asking the disk. They hold
-// nothing that the disk does not have: each is built from the ids of an epoch,
-// in the background, and until then, or when it would be too large, the disk is
-// asked. Owned by the committer.
+// nothing that the disk does not have: at the start each is built from the ids of an
+// epoch, in the background, and until then, or when it would be too large, the disk
+// is asked. Owned by the committer.
 type filters struct {
 	budget int64 // bytes
-	least  int   // ids that the smallest filter has room for
+	least  int   // ids that the smallest layer has room for
 	seed   maphash.Seed
 	epochs map[uint32]*filter
 	build  *build // the one that is being built; nil: none
 }
 
-// filter is that of one epoch.
+// filter is that of one epoch. It grows by layers: an id is in one of them.
 type filter struct {
-	bloom bloom.SplitBlockFilter // nil: any id may be known
-	ids   int                    // that are in it, about
-	room  int                    // ids that it was made for
+	layers []layer // none: any id may be known
+	ids    int     // that are in all of them, about
+}
+
+type layer struct {
+	bloom     bloom.SplitBlockFilter
+	ids, room int // that are in it, about; that it was made for
 }
 
 // build is a filter on its way. Its goroutine owns made until done is closed.
@@ -77,15 +81,29 @@ func (f *filters) begin(epoch uint32) {
 	}
 	x := &filter{}
 	f.epochs[epoch] = x
-	if f.used()+bytesFor(f.least) <= f.budget {
-		x.bloom, x.room = newBloom(f.least), f.least
+	f.grow(x)
+}
+
+// grow gives a filter a layer more, if there is memory for it.
+func (f *filters) grow(x *filter) {
+	room := max(f.least, x.ids/2)
+	if f.used()+bytesFor(room) <= f.budget {
+		x.layers = append(x.layers, layer{bloom: newBloom(room), room: room})
 	}
 }
 
 // maybe is false when the id of that sum is not remembered in the epoch.
 func (f *filters) maybe(epoch uint32, sum uint64) bool {
 	x := f.epochs[epoch]
-	return x == nil || x.bloom == nil || x.bloom.Check(sum)
+	if x == nil || len(x.layers) == 0 {
+		return true
+	}
+	for i := range x.layers {
+		if x.layers[i].bloom.Check(sum) {
+			return true
+		}
+	}
+	return false
 }
 
 // add takes an id that is remembered from now on.
@@ -94,10 +112,14 @@ func (f *filters) add(epoch uint32, sum uint64) {
 	if x == nil {
 		return
 	}
-	if x.bloom != nil {
-		x.bloom.Insert(sum)
-	}
 	x.ids++
+	if n := len(x.layers); n > 0 {
+		last := &x.layers[n-1]
+		last.bloom.Insert(sum)
+		if last.ids++; last.ids == last.room {
+			f.grow(x)
+		}
+	}
 	if f.build != nil && f.build.epoch == epoch {
 		f.build.since = append(f.build.since, sum)
 	}
@@ -108,8 +130,8 @@ func (f *filters) forget(epoch uint32) { delete(f.epochs, epoch) }
 
 func (f *filters) used() (bytes int64) {
 	for _, x := range f.epochs {
-		if x.bloom != nil {
-			bytes += bytesFor(x.room)
+		for i := range x.layers {
+			bytes += bytesFor(x.layers[i].room)
 		}
 	}
 	if f.build != nil {
@@ -138,35 +160,20 @@ func (f *filters) tend(o *opening) error {
 		f.take(b)
 	}
 	for epoch, x := range f.epochs {
-		room := x.wants(f.least)
-		if room == 0 {
+		if n := len(x.layers); n > 0 {
+			switch last := &x.layers[n-1]; {
+			case last.ids > 2*last.room: // of little use, and there is no memory for more
+				x.layers = nil
+			case last.ids > last.room:
+				f.grow(x)
+			}
 			continue
 		}
-		if f.used()+bytesFor(room) > f.budget {
-			x.overflow()
-			continue
+		if room := max(f.least, x.ids+x.ids/8); f.used()+bytesFor(room) <= f.budget {
+			return f.start(o, epoch, room)
 		}
-		return f.start(o, epoch, room)
 	}
 	return nil
-}
-
-// wants is the room of the filter that x should be replaced with; 0: none.
-func (x *filter) wants(least int) int {
-	if x.bloom == nil {
-		return max(least, x.ids+x.ids/2)
-	}
-	if x.ids > x.room {
-		return 2 * x.ids
-	}
-	return 0
-}
-
-// overflow gives up a filter that holds so much that it is of little use.
-func (x *filter) overflow() {
-	if x.ids > 2*x.room {
-		x.bloom = nil
-	}
 }
 
 // take puts a finished filter in its place.
@@ -176,7 +183,11 @@ func (f *filters) take(b *build) {
 		return
 	}
 	b.made.InsertBulk(b.since)
-	x.bloom, x.ids, x.room = b.made, b.ids+len(b.since), b.room
+	x.ids = b.ids + len(b.since)
+	x.layers = []layer{{bloom: b.made, ids: x.ids, room: b.room}}
+	if x.ids >= b.room {
+		f.grow(x)
+	}
 }
 
 // start builds a filter of all ids that an epoch holds now.

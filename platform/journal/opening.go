@@ -27,7 +27,7 @@ const (
 	// reads gain by it. Rather there are many files in the first level, and one large
 	// level below it. Pebble compacts from half of this on: 16 files over one another,
 	// with what was not trimmed yet when they were written, take some 200 MB.
-	compactL0From = 32
+	compactL0From = 24
 	baseBytes     = 1 << 30
 	fileBytes     = 16 << 20
 	// flushTrims bounds how long the space of trimmed blocks stays taken.
