@@ -184,3 +184,44 @@ func TestSyncWaitsForWhoReads(t *testing.T) {
 		t.Errorf("written up to block %d of 4 once nobody reads", s.Synced())
 	}
 }
+
+// An earlier program had DuckDB write a log, which it leaves behind when it is killed.
+func TestALogThatIsLeftIsTakenIntoTheFile(t *testing.T) {
+	s := open(t)
+	loadNext(t, s, "a", noon, calls(10)...)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	earlier, err := sql.Open("duckdb", s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"INSERT INTO dropped VALUES ('a', 'logged', 7)", "UPDATE position SET seq = 9"} {
+		if _, err := earlier.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	killed := filepath.Join(t.TempDir(), "events.duckdb")
+	for _, ending := range []string{"", ".wal"} {
+		data, err := os.ReadFile(s.path + ending)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(killed+ending, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := earlier.Close(); err != nil {
+		t.Fatal(err)
+	}
+	k := openPath(t, killed, Options{})
+	holds(t, k, 9, 10)
+	if logs, err := k.files(); err != nil || len(logs) > 0 || k.Synced() != 9 {
+		t.Errorf("logs %q are left, written up to block %d of 9, %v", logs, k.Synced(), err)
+	}
+	c := crashed(t, k)
+	holds(t, c, 9, 10)
+	if books, err := c.Books(t.Context()); err != nil || books.Dropped["a"]["logged"] != 7 {
+		t.Errorf("books %+v, %v", books, err)
+	}
+}

@@ -121,8 +121,12 @@ func (s *Store) open(ctx context.Context) error {
 			return err
 		}
 	}
+	logs, err := s.files() // that an earlier program has left
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
 	changed, err := migrate(ctx, db)
-	if err == nil && changed {
+	if err == nil && (changed || len(logs) > 0) {
 		_, err = db.ExecContext(ctx, statement("checkpoint"))
 	}
 	if err == nil {

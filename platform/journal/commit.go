@@ -23,7 +23,7 @@ type state struct {
 	trimmed uint64             // blocks up to here are gone
 	counts  map[string]*Counts // by application; InFlight is not used
 	epochs  map[uint32]bool    // those that hold ids
-	filters filters
+	filter  filter
 
 	group   map[groupID]bool // ids of the commit being put together
 	touched map[string]bool  // its applications
@@ -48,7 +48,7 @@ func (o *opening) commit() {
 	defer expire.Stop()
 	o.expire()
 	for o.err() == nil {
-		if err := o.commits.filters.tend(o); err != nil {
+		if err := o.commits.filter.tend(o); err != nil {
 			o.fail(err)
 			return
 		}
@@ -57,7 +57,7 @@ func (o *opening) commit() {
 			o.commitGroup(o.gather(p))
 		case <-expire.C:
 			o.expire()
-		case <-o.commits.filters.built():
+		case <-o.commits.filter.built():
 		case <-o.failed:
 		case <-o.stop:
 			return
@@ -290,17 +290,15 @@ func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err erro
 	g := groupID{b.App, d}
 	now, longest := b.ReceivedAt, b.ReceivedAt.Add(maxMemory)
 	w.key = appendIDKey(w.key[:0], 0, b.App, d)
-	sum := sumOf(w.filters.seed, w.key)
-	// What this commit remembers is in the filters, too.
-	if !until.After(now) && w.group[g] {
+	sum := sumOf(w.filter.seed, w.key)
+	maybe := w.filter.maybe(sum)
+	// What this commit remembers is in the filter, too, unless it has expired.
+	if (maybe || !until.After(now)) && w.group[g] {
 		return true, nil
 	}
-	for e := epochOf(now); e <= epochOf(longest); e++ {
-		if !w.epochs[e] || !w.filters.maybe(e, sum) {
+	for e := epochOf(now); maybe && e <= epochOf(longest); e++ {
+		if !w.epochs[e] {
 			continue
-		}
-		if w.group[g] {
-			return true, nil
 		}
 		if found, err := w.seek(inEpoch(w.key, e)); err != nil || !found {
 			if err != nil {
@@ -324,11 +322,8 @@ func (w *writer) remember(b *Batch, d id, until time.Time) (known bool, err erro
 		return false, nil
 	}
 	e := epochOf(until)
-	if !w.epochs[e] {
-		w.epochs[e] = true
-		w.filters.begin(e)
-	}
-	w.filters.add(e, sum)
+	w.epochs[e] = true
+	w.filter.add(sum)
 	w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(until.UnixMicro())) // read back as int64
 	return false, w.batch.Set(inEpoch(w.key, e), w.value, nil)
 }
@@ -377,7 +372,7 @@ func (o *opening) expire() {
 		if e < now {
 			passed = max(passed, e+1)
 			delete(o.commits.epochs, e)
-			o.commits.filters.forget(e)
+			o.commits.filter.stale = true
 		}
 	}
 	if passed == 0 {

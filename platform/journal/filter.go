@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	// filterBytes bounds the memory of all filters together: 30 million ids.
+	// filterBytes bounds the memory of the filter: 28 million ids.
 	filterBytes = 48 << 20
-	// With these, a new id is taken for one that may be known in one case of 180. All
-	// bits of an id are in one line of memory: to fetch it is what an id costs.
-	bitsPerID = 12
+	// With these, a new id is taken for one that may be known in one case of 400 for
+	// each layer. All bits of an id in a layer are in one line of memory: to fetch it is
+	// what an id costs.
+	bitsPerID = 14
 
 	minFilter = 1 << 20 // ids that the smallest layer has room for
 	// idBytes is less than an id takes on the disk: what is estimated from it is
@@ -24,22 +25,19 @@ const (
 	stopEvery = 4096
 )
 
-// filters tell of most ids that they are new without asking the disk. They hold
-// nothing that the disk does not have: at the start each is built from the ids of an
-// epoch, in the background, and until then, or when it would be too large, the disk
-// is asked. Owned by the committer.
-type filters struct {
+// filter tells of most ids that they are new without asking the disk. It holds
+// nothing that the disk does not have: it is built from all ids that are remembered,
+// in the background, at the start and when many were forgotten; until there is one, or
+// when it would be too large, the disk is asked. It grows by layers, each id is in one
+// of them. Owned by the committer.
+type filter struct {
 	budget int64 // bytes
 	least  int   // ids that the smallest layer has room for
 	seed   maphash.Seed
-	epochs map[uint32]*filter
-	build  *build // the one that is being built; nil: none
-}
-
-// filter is that of one epoch. It grows by layers: an id is in one of them.
-type filter struct {
 	layers []layer // none: any id may be known
-	ids    int     // that are in all of them, about
+	ids    int     // that are remembered, about
+	stale  bool    // many of those in the layers are forgotten
+	build  *build  // the one that is being built; nil: none
 }
 
 type layer struct {
@@ -49,7 +47,6 @@ type layer struct {
 
 // build is a filter on its way. Its goroutine owns made until done is closed.
 type build struct {
-	epoch uint32
 	room  int
 	seed  maphash.Seed
 	since []uint64 // sums of what is remembered since it began; owned by the committer
@@ -59,8 +56,8 @@ type build struct {
 	done  chan struct{}
 }
 
-func newFilters(budget int64, least int) filters {
-	return filters{budget: budget, least: least, seed: maphash.MakeSeed(), epochs: map[uint32]*filter{}}
+func newFilter(budget int64, least int) filter {
+	return filter{budget: budget, least: least, seed: maphash.MakeSeed()}
 }
 
 func blocksFor(room int) int { return bloom.NumSplitBlocksOf(int64(room), bitsPerID) }
@@ -71,35 +68,24 @@ func newBloom(room int) bloom.SplitBlockFilter {
 	return make(bloom.SplitBlockFilter, blocksFor(room)) // room is positive
 }
 
-// sumOf is what filters know of the id of a key, in whatever epoch.
+// sumOf is what the filter knows of the id of a key, in whatever epoch.
 func sumOf(seed maphash.Seed, key []byte) uint64 { return maphash.Bytes(seed, key[epochKeyLen:]) }
 
-// begin makes the filter of an epoch that holds no ids yet.
-func (f *filters) begin(epoch uint32) {
-	if f.epochs[epoch] != nil {
-		return
-	}
-	x := &filter{}
-	f.epochs[epoch] = x
-	f.grow(x)
-}
-
-// grow gives a filter a layer more, if there is memory for it.
-func (f *filters) grow(x *filter) {
-	room := max(f.least, x.ids/2)
+// grow adds a layer, if there is memory for it.
+func (f *filter) grow() {
+	room := max(f.least, f.ids/2)
 	if f.used()+bytesFor(room) <= f.budget {
-		x.layers = append(x.layers, layer{bloom: newBloom(room), room: room})
+		f.layers = append(f.layers, layer{bloom: newBloom(room), room: room})
 	}
 }
 
-// maybe is false when the id of that sum is not remembered in the epoch.
-func (f *filters) maybe(epoch uint32, sum uint64) bool {
-	x := f.epochs[epoch]
-	if x == nil || len(x.layers) == 0 {
+// maybe is false when the id of that sum is not remembered.
+func (f *filter) maybe(sum uint64) bool {
+	if len(f.layers) == 0 {
 		return true
 	}
-	for i := range x.layers {
-		if x.layers[i].bloom.Check(sum) {
+	for i := range f.layers {
+		if f.layers[i].bloom.Check(sum) {
 			return true
 		}
 	}
@@ -107,32 +93,23 @@ func (f *filters) maybe(epoch uint32, sum uint64) bool {
 }
 
 // add takes an id that is remembered from now on.
-func (f *filters) add(epoch uint32, sum uint64) {
-	x := f.epochs[epoch]
-	if x == nil {
-		return
-	}
-	x.ids++
-	if n := len(x.layers); n > 0 {
-		last := &x.layers[n-1]
+func (f *filter) add(sum uint64) {
+	f.ids++
+	if n := len(f.layers); n > 0 {
+		last := &f.layers[n-1]
 		last.bloom.Insert(sum)
 		if last.ids++; last.ids == last.room {
-			f.grow(x)
+			f.grow()
 		}
 	}
-	if f.build != nil && f.build.epoch == epoch {
+	if f.build != nil {
 		f.build.since = append(f.build.since, sum)
 	}
 }
 
-// forget drops the filter of an epoch.
-func (f *filters) forget(epoch uint32) { delete(f.epochs, epoch) }
-
-func (f *filters) used() (bytes int64) {
-	for _, x := range f.epochs {
-		for i := range x.layers {
-			bytes += bytesFor(x.layers[i].room)
-		}
+func (f *filter) used() (bytes int64) {
+	for i := range f.layers {
+		bytes += bytesFor(f.layers[i].room)
 	}
 	if f.build != nil {
 		bytes += bytesFor(f.build.room)
@@ -141,7 +118,7 @@ func (f *filters) used() (bytes int64) {
 }
 
 // built is closed when the filter that is being built is finished.
-func (f *filters) built() <-chan struct{} {
+func (f *filter) built() <-chan struct{} {
 	if f.build == nil {
 		return nil
 	}
@@ -149,7 +126,7 @@ func (f *filters) built() <-chan struct{} {
 }
 
 // tend takes over a filter that is finished, and begins the next one.
-func (f *filters) tend(o *opening) error {
+func (f *filter) tend(o *opening) error {
 	if b := f.build; b != nil {
 		select {
 		case <-b.done:
@@ -159,45 +136,45 @@ func (f *filters) tend(o *opening) error {
 		f.build = nil
 		f.take(b)
 	}
-	for epoch, x := range f.epochs {
-		if n := len(x.layers); n > 0 {
-			switch last := &x.layers[n-1]; {
-			case last.ids > 2*last.room: // of little use, and there is no memory for more
-				x.layers = nil
-			case last.ids > last.room:
-				f.grow(x)
-			}
-			continue
-		}
-		if room := max(f.least, x.ids+x.ids/8); f.used()+bytesFor(room) <= f.budget {
-			return f.start(o, epoch, room)
+	if n := len(f.layers); n > 0 {
+		switch last := &f.layers[n-1]; {
+		case last.ids > 2*last.room: // of little use, and there is no memory for more
+			f.layers = nil
+		case last.ids > last.room:
+			f.grow()
 		}
 	}
-	return nil
+	if len(f.layers) > 0 && !f.stale {
+		return nil
+	}
+	room := max(f.least, f.ids+f.ids/8)
+	if f.used()+bytesFor(room) > f.budget {
+		return nil
+	}
+	return f.start(o, room)
 }
 
 // take puts a finished filter in its place.
-func (f *filters) take(b *build) {
-	x := f.epochs[b.epoch]
-	if x == nil || !b.whole {
+func (f *filter) take(b *build) {
+	if !b.whole {
 		return
 	}
 	b.made.InsertBulk(b.since)
-	x.ids = b.ids + len(b.since)
-	x.layers = []layer{{bloom: b.made, ids: x.ids, room: b.room}}
-	if x.ids >= b.room {
-		f.grow(x)
+	f.ids = b.ids + len(b.since)
+	f.layers = []layer{{bloom: b.made, ids: f.ids, room: b.room}}
+	if f.ids >= b.room {
+		f.grow()
 	}
 }
 
-// start builds a filter of all ids that an epoch holds now.
-func (f *filters) start(o *opening, epoch uint32, room int) error {
-	ids, err := o.db.NewIter(&pebble.IterOptions{LowerBound: epochKey(epoch), UpperBound: epochKey(epoch + 1)})
+// start builds a filter of all ids that are remembered now.
+func (f *filter) start(o *opening, room int) error {
+	ids, err := o.db.NewIter(&pebble.IterOptions{LowerBound: []byte{idPrefix}, UpperBound: []byte{idPrefix + 1}})
 	if err != nil {
 		return fmt.Errorf("read ids: %w", err)
 	}
-	b := &build{epoch: epoch, room: room, seed: f.seed, made: newBloom(room), done: make(chan struct{})}
-	f.build = b
+	b := &build{room: room, seed: f.seed, made: newBloom(room), done: make(chan struct{})}
+	f.build, f.stale = b, false
 	o.building.Go(func() {
 		defer close(b.done)
 		err := closeAll(b.read(o, ids), ids)

@@ -53,9 +53,9 @@ func TestFiltersGrowAndForgetNothing(t *testing.T) {
 			if err := j.Close(); err != nil {
 				t.Fatal(err)
 			}
-			filters := &j.current.Load().commits.filters // its committer has ended
-			if used := filters.used(); used > max(0, filters.budget) {
-				t.Errorf("the filters take %d bytes of at most %d", used, filters.budget)
+			filter := &j.current.Load().commits.filter // its committer has ended
+			if used := filter.used(); used > max(0, filter.budget) {
+				t.Errorf("the filter takes %d bytes of at most %d", used, filter.budget)
 			}
 		})
 	}
@@ -81,13 +81,13 @@ func TestAFilterIsBuiltFromWhatIsOnTheDisk(t *testing.T) {
 	if err := j.Close(); err != nil { // it waits for the build, which is too short to be stopped
 		t.Fatal(err)
 	}
-	epoch, filters := epochOf(b.Entries[0].Until), &o.commits.filters
-	if filters.build == nil {
+	filter := &o.commits.filter
+	if filter.build == nil {
 		t.Fatal("no filter is built")
 	}
-	filters.take(filters.build)
+	filter.take(filter.build)
 	maybe := func(id string) bool {
-		return filters.maybe(epoch, sumOf(filters.seed, appendIDKey(nil, epoch, "a", newID(Event, id))))
+		return filter.maybe(sumOf(filter.seed, appendIDKey(nil, 0, "a", newID(Event, id))))
 	}
 	for i := range 1000 {
 		if !maybe(fmt.Sprint("known ", i)) {
@@ -109,25 +109,25 @@ func TestAFilterIsBuiltFromWhatIsOnTheDisk(t *testing.T) {
 // ids it takes for ones that may be known: each of those is looked for on the disk.
 func TestAFullFilterIsRarelyWrong(t *testing.T) {
 	const room = 200_000
-	f := newFilters(filterBytes, room/3+1) // and so it gets layers
-	f.begin(1)
+	f := newFilter(filterBytes, room/3+1) // and so it gets layers
+	f.grow()
 	sum := func(i int) uint64 { return sumOf(f.seed, appendIDKey(nil, 0, "a", newID(Event, fmt.Sprint(i)))) }
 	for i := range room {
-		f.add(1, sum(i))
+		f.add(sum(i))
 	}
 	wrong := 0
 	for i := range room {
-		if !f.maybe(1, sum(i)) {
+		if !f.maybe(sum(i)) {
 			t.Fatalf("id %d was added, and is said to be new", i)
 		}
-		if f.maybe(1, sum(room+i)) {
+		if f.maybe(sum(room + i)) {
 			wrong++
 		}
 	}
-	if len(f.epochs[1].layers) != 3 {
-		t.Errorf("%d layers", len(f.epochs[1].layers))
+	if len(f.layers) != 3 {
+		t.Errorf("%d layers", len(f.layers))
 	}
-	if rate := float64(wrong) / room; rate > 3.0/120 {
+	if rate := float64(wrong) / room; rate > 3.0/300 {
 		t.Errorf("one new id of %.0f is taken for one that may be known", 1/rate)
 	}
 }

@@ -146,7 +146,7 @@ func (o *opening) recall() error {
 		return err
 	}
 	st := &o.commits
-	*st = state{counts: map[string]*Counts{}, epochs: map[uint32]bool{}, group: map[groupID]bool{}, touched: map[string]bool{}, filters: newFilters(o.j.filters, o.j.leastFilter)}
+	*st = state{counts: map[string]*Counts{}, epochs: map[uint32]bool{}, group: map[groupID]bool{}, touched: map[string]bool{}, filter: newFilter(o.j.filters, o.j.leastFilter)}
 	for app, c := range books {
 		st.counts[app] = &c
 	}
@@ -209,7 +209,7 @@ func (o *opening) recallEpochs() (err error) {
 		if err != nil {
 			return err
 		}
-		o.commits.filters.epochs[e] = &filter{ids: int(bytes / idBytes)} // bytes of a disk
+		o.commits.filter.ids += int(bytes / idBytes) // bytes of a disk
 		ok = it.SeekGE(epochKey(e + 1))
 	}
 	return nil
