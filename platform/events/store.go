@@ -20,7 +20,7 @@ import (
 
 const (
 	maxQuestions       = 8 // answered at a time; more wait
-	defaultMemoryLimit = 384 << 20
+	defaultMemoryLimit = 320 << 20
 	// noCheckpoint is more than any load has: DuckDB would write its file at the end
 	// of a large one, however little of a row group there is.
 	noCheckpoint = "1TiB"
@@ -34,7 +34,7 @@ var ErrDown = errors.New("the event store is down")
 
 // Options of a Store. The zero value is usable.
 type Options struct {
-	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 384 MiB
+	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 320 MiB
 	Threads     int   // 0: one per CPU; half of them are used while much is loaded
 	Logger      *slog.Logger
 	ReadOnly    bool // only to be looked at: nothing can be loaded, nothing is changed
