@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,7 +20,13 @@ type wire struct {
 	url string
 
 	mu    sync.Mutex
-	bytes bytes.Buffer // guarded by mu
+	links []*link
+}
+
+// link is one connection.
+type link struct {
+	of    *wire
+	bytes bytes.Buffer // guarded by of.mu
 }
 
 func newWire(t *testing.T) *wire {
@@ -38,7 +45,7 @@ func newWire(t *testing.T) *wire {
 			}
 			wait.Go(func() {
 				defer func() { _ = c.Close() }()
-				r := bufio.NewReader(io.TeeReader(c, w))
+				r := bufio.NewReader(io.TeeReader(c, w.link()))
 				for {
 					req, err := http.ReadRequest(r)
 					if err != nil {
@@ -59,19 +66,34 @@ func newWire(t *testing.T) *wire {
 	return w
 }
 
-// Write implements io.Writer.
-func (w *wire) Write(p []byte) (int, error) {
+func (w *wire) link() *link {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.bytes.Write(p)
+	l := &link{of: w}
+	w.links = append(w.links, l)
+	return l
 }
 
-// taken is what was sent since the last time.
-func (w *wire) taken() string {
+// Write implements io.Writer.
+func (l *link) Write(p []byte) (int, error) {
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	return l.bytes.Write(p)
+}
+
+// taken is what was sent over each connection that a request with this in its head
+// went over, since the last time. What belongs to a request that was broken off may
+// come after its answer, and stays.
+func (w *wire) taken(target string) (sent []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	defer w.bytes.Reset()
-	return w.bytes.String()
+	for _, l := range w.links {
+		if text := l.bytes.String(); text != "" && strings.Contains(text, target) {
+			sent = append(sent, text)
+			l.bytes.Reset()
+		}
+	}
+	return sent
 }
 
 // letThrough lets through what it can.
@@ -86,6 +108,7 @@ func TestOneRequestIsOneRequestToTheBackend(t *testing.T) {
 	g := serving(t, noop("POST /noop/{id}", back.url, "/{id}", letThrough), object("POST /json/{id}", back.url, "/{id}", letThrough),
 		noop("GET /noop/{id}", back.url, "/{id}", letThrough))
 	const evil = "GET /evil HTTP/1.1\r\nHost: evil\r\n\r\n"
+	n := 0
 	chunks := "22\r\n" + evil + "\r\n0\r\n\r\n" // one chunk of 34 bytes
 	for _, c := range []struct {
 		name, text string
@@ -124,8 +147,9 @@ func TestOneRequestIsOneRequestToTheBackend(t *testing.T) {
 		{"two hosts", "Host: b\r\nContent-Length: 34\r\n\r\n" + evil, false, ""},
 	} {
 		for _, route := range []string{"/noop/", "/json/"} {
-			got := raw(t, g, "POST "+route+"7 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"+c.text)
-			sent := back.taken()
+			n++
+			got := raw(t, g, fmt.Sprintf("POST %s%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s", route, n, c.text))
+			sent := strings.Join(back.taken(fmt.Sprintf("POST /%d HTTP", n)), "")
 			status := 0
 			if resp, err := http.ReadResponse(bufio.NewReader(strings.NewReader(got)), nil); err == nil {
 				status = resp.StatusCode
@@ -137,6 +161,11 @@ func TestOneRequestIsOneRequestToTheBackend(t *testing.T) {
 			if problem != "" || c.passes && body != c.body {
 				t.Errorf("%s, %s: %s: the backend was sent %q", c.name, route, problem, sent)
 			}
+		}
+	}
+	for _, sent := range back.taken("") { // of requests that were broken off
+		if _, problem := onlyRequest(sent); problem != "" {
+			t.Errorf("%s: the backend was sent %q", problem, sent)
 		}
 	}
 }
@@ -198,7 +227,7 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 				t.Errorf("%s: got %.200q", name, got)
 			}
 		}
-		if sent := back.taken(); sent != "" {
+		if sent := back.taken(""); len(sent) > 0 {
 			t.Errorf("%s: the backend was sent %q", name, sent)
 		}
 		if used > 32<<20 {
