@@ -200,8 +200,8 @@ func TestRequestsThatCanBeReadInTwoWaysAreRefused(t *testing.T) {
 	}
 	// Both are allowed by RFC 9112, 6.3, where chunked wins; one goes on.
 	raw(t, g, head+"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
-	if len(asked) > 0 {
-		if request := <-asked; request != "POST /in abc" {
+	for len(asked) > 0 { // one of those before may come late
+		if request := <-asked; request != "POST /in abc" && request != "POST /in " {
 			t.Errorf("the backend was asked: %s", request)
 		}
 	}

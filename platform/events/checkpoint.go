@@ -105,6 +105,7 @@ func (s *Store) sync(ctx context.Context) error {
 
 // syncHeld needs loading.
 func (s *Store) syncHeld(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx) // how it ends is what was tried, not when
 	c := &s.checkpoints
 	c.making.Lock()
 	defer c.making.Unlock()
@@ -113,7 +114,7 @@ func (s *Store) syncHeld(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.checkpoint(context.WithoutCancel(ctx), upTo); err != nil {
+		if err := s.checkpoint(ctx, upTo); err != nil {
 			return err
 		}
 		c.rows, c.bytes = 0, 0
