@@ -13,10 +13,11 @@ import (
 const (
 	// rowGroup is how many rows DuckDB compresses together.
 	rowGroup = 122_880
-	// nextLoad is how many rows the next load may bring. What comes after a checkpoint
-	// goes into a row group of its own, and DuckDB joins groups that are less than three
-	// quarters full: it compresses them again, and those beside them.
-	nextLoad = 20_000
+	// LoadRows is how many rows a load should bring at most: so much room a row group
+	// has left when it is written. What comes after a checkpoint goes into a row group of
+	// its own, and DuckDB joins groups that are less than three quarters full: it
+	// compresses them again, and those beside them.
+	LoadRows = 20_000
 	// maxUnsynced is after how many bytes of events a checkpoint is made before a
 	// row group is full: they are in memory, and in the journal, until then.
 	maxUnsynced = 256 << 20
@@ -27,7 +28,7 @@ const (
 )
 
 // syncRows is how many rows are written into the file together.
-var syncRows = failpoint.Often(rowGroup - nextLoad)
+var syncRows = failpoint.Often(rowGroup - LoadRows)
 
 // checkpoints says what of the store is in its file. DuckDB keeps no log of it: what
 // was loaded since the last checkpoint is in the journal, and is loaded again after a

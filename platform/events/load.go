@@ -63,8 +63,7 @@ func (s *Store) load(ctx context.Context, after uint64, blocks []Block) error {
 		rows += len(blocks[i].Events)
 	}
 	s.share(ctx, rows)
-	err = s.put(ctx, blocks)
-	if err != nil {
+	if err := s.put(ctx, blocks); err != nil {
 		return err
 	}
 	failpoint.Hit("events.committed")

@@ -14,6 +14,5 @@ import "C"
 import "sync"
 
 // fewArenas has the C library take DuckDB's memory from two arenas. Go calls DuckDB
-// from many threads, and each would leave holes in an arena of its own: a fifth of
-// what the platform takes.
+// from many threads, and each would leave holes in an arena of its own.
 var fewArenas = sync.OnceFunc(func() { C.few_arenas() })

@@ -11,7 +11,7 @@ import (
 const (
 	// filterBytes bounds the memory of the filter: 28 million ids.
 	filterBytes = 48 << 20
-	// With these, a new id is taken for one that may be known in one case of 400 for
+	// With these, a new id is taken for one that may be known in one case of 380 for
 	// each layer. All bits of an id in a layer are in one line of memory: to fetch it is
 	// what an id costs.
 	bitsPerID = 14

@@ -19,14 +19,14 @@ const (
 	cacheBytes   = 160 << 20
 	walSyncBytes = 1 << 20
 	// A commit waits while there are so many memtables, or so many files over one
-	// another that are not compacted yet. Reads of ids are few (see filters), so that
+	// another that are not compacted yet. Reads of ids are few (see filter), so that
 	// the files may be many; memtables stay within the cache.
 	maxMemTables = 3
 	maxL0Files   = 96
 	// Ids come in no order: each compaction writes much of a level again, and few
 	// reads gain by it. Rather there are many files in the first level, and one large
-	// level below it. Pebble compacts from half of this on: 16 files over one another,
-	// with what was not trimmed yet when they were written, take some 200 MB.
+	// level below it. Pebble compacts from half of this on; until then what was not
+	// trimmed yet when the files were written takes space, too.
 	compactL0From = 24
 	baseBytes     = 1 << 30
 	fileBytes     = 16 << 20

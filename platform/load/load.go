@@ -20,7 +20,7 @@ const (
 	// could not take all there was: a small load costs nearly as much as a large one.
 	pause = 300 * time.Millisecond
 	// maxItems bounds the memory of one load, besides the bytes of journal.Read.
-	maxItems = 20_000
+	maxItems = events.LoadRows
 	// trimEvery is how often blocks are deleted that are in the store's file, while
 	// there is always something to load; restEvery while there is not.
 	trimEvery = 10 * time.Second
@@ -28,6 +28,8 @@ const (
 	// syncEvery bounds how long what is stored stays in the journal too, where it
 	// comes so slowly that the store sees no reason to write its file.
 	syncEvery = 5 * time.Minute
+	// syncWait is how long loading stands still for it while somebody reads.
+	syncWait = time.Second
 
 	// forgetEvery is how often Forget asks how far the store is.
 	forgetEvery = 50 * time.Millisecond
@@ -382,6 +384,12 @@ func (l *Loader) sync(ctx context.Context) error {
 	if time.Since(l.synced) < syncEvery && l.journal.Ready() == nil {
 		return nil
 	}
+	waiting, cancel := context.WithTimeout(ctx, syncWait)
+	defer cancel()
+	err := l.store.Sync(waiting)
+	if errors.Is(err, context.DeadlineExceeded) { // an export may take minutes: the next trim tries it again
+		return nil
+	}
 	l.synced = time.Now()
-	return l.store.Sync(ctx)
+	return err
 }

@@ -416,3 +416,28 @@ func TestWhoWasSeenIsToldWithoutTheRestOfTheBlock(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+// readBefore is a store of which somebody reads what was before a change, for long.
+type readBefore struct{ *events.Store }
+
+func (readBefore) Sync(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestLoadingDoesNotWaitForALongReader(t *testing.T) {
+	j, s := openJournal(t, vfs.NewMem()), openStore(t, t.TempDir())
+	l, err := New(j, readBefore{s}, &sink{}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, j, journal.Batch{App: "a", ReceivedAt: noon, Entries: []journal.Entry{entry("1")}})
+	drain(t, l)
+	if err := l.trim(t.Context()); err != nil || l.trimmed != 0 {
+		t.Errorf("trimmed up to block %d while the store cannot be written, %v", l.trimmed, err)
+	}
+	l.store = s
+	if err := l.trim(t.Context()); err != nil || l.trimmed != 1 {
+		t.Errorf("trimmed up to block %d of 1 afterwards, %v", l.trimmed, err)
+	}
+}

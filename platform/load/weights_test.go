@@ -35,9 +35,9 @@ func atNoon() time.Time { return noon }
 func sampledBy(rate, n int) bool { return (n+1)*rate/100 > n*rate/100 }
 
 // TestEachCustomersWeightsAreItsCalls lets SDKs sample the calls of some customers at
-// any rates, and loads what they send in any portions: some loads do not land, some
-// land though they seem not to, the loader starts anew, and a crash takes the store
-// back to any load since it was synced. Each customer's sum of weights is its number
+// any rates, and loads what they send in any portions: some loads do not land,
+// the loader starts anew, and a crash takes the store back to any load since it was
+// synced. Each customer's sum of weights is its number
 // of calls to within one weight.
 func TestEachCustomersWeightsAreItsCalls(t *testing.T) {
 	dir := t.TempDir()
