@@ -1,9 +1,11 @@
 // Starts the real gatemeter demo, without traffic, and a real browser for it.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
 export const binary = new URL("../../bin/gatemeter", import.meta.url).pathname;
@@ -54,6 +56,18 @@ export async function startDemo() {
       return code;
     },
   };
+}
+
+/**
+ * Waits until what is shown there matches: the answer before stays in sight while
+ * the next one is asked for, so that a text read once may be of the wrong one.
+ */
+export async function reads(locator, pattern, patience = 15_000) {
+  for (const end = Date.now() + patience; ; await wait(50)) {
+    const text = await locator.innerText();
+    if (pattern.test(text)) return;
+    if (Date.now() > end) assert.match(text, pattern);
+  }
 }
 
 /** Starts the Chromium that is installed, headless, with nothing of its own on the network. */

@@ -2,7 +2,7 @@
 // on the calls there were, switched on, changed, deleted and brought back.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startBrowser, startDemo } from "./demo.mjs";
+import { reads, startBrowser, startDemo } from "./demo.mjs";
 
 const shows = 8000;
 
@@ -96,7 +96,7 @@ test("it is tried on the calls there were, before it is saved", async () => {
     await run.getByText(/Would have blocked/).waitFor();
     return /Would have blocked 3 calls of 1 company and 1 user/.test(await run.innerText());
   });
-  assert.match(await run.getByRole("table", { name: /^Users/ }).innerText(), /alice\s+3/);
+  await reads(run.getByRole("table", { name: /^Users/ }), /alice\s+3/);
   assert.equal(await run.getByRole("table", { name: /^Calls/ }).getByRole("link").count(), 3);
   await picture("editor");
 });
@@ -195,14 +195,14 @@ test("history says what was changed, and goes back", async () => {
   await page.locator("label").filter({ hasText: /^History$/ }).click();
   const history = part("History");
   await history.getByText("Status").first().waitFor();
-  assert.match(await history.innerText(), /changed[\s\S]*Status\s*402\s*→?\s*403/);
+  await reads(history, /changed[\s\S]*Status\s*402\s*→?\s*403/);
   await picture("history");
   await history.getByRole("button", { name: "Go back to this" }).first().click();
   await history.getByRole("button", { name: "Go back", exact: true }).click();
   await page.getByText("Answers 402 for alice").first().waitFor();
   await open("governance/history");
   await page.getByText("changed the order of the rules").first().waitFor();
-  assert.match(await part("History").innerText(), /brought back[\s\S]*created/);
+  await reads(part("History"), /brought back[\s\S]*created/);
 });
 
 test("bad input is refused in words, where it is", async () => {
