@@ -5,12 +5,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,8 @@ const (
 	senders   = 8
 	poolSize  = 130_000 // more than DuckDB compresses together
 	past      = 29 * 24 * time.Hour
+
+	making = 10 * time.Microsecond // about twice what it takes both cores to make an event
 )
 
 // fillPlatform sends events of the past month, in the order of their times, as fast
@@ -41,11 +45,17 @@ func (b *bench) fillPlatform(ctx context.Context, p *platform, have int) ([]row,
 	return []row{known("events of the past month, as fast as they are taken", fmt.Sprintf("%.0f events/s (%d of them)", float64(events)/time.Since(f.began).Seconds(), events))}, nil
 }
 
-// ingestPlatform sends calls as they happen, at the asked rate.
+// ingestPlatform sends calls as they happen, at the asked rate. What is sent is made
+// before, for the times at which it is due: the senders of real calls are elsewhere,
+// and what they do to make them is not to take the platform's processors.
 func (b *bench) ingestPlatform(ctx context.Context, p *platform) ([]row, error) {
 	f := b.newFiller(p, int64(float64(b.store.rate)*b.store.length.Seconds()))
 	f.rate = float64(b.store.rate)
-	f.when = func(int64) time.Time { return time.Now() }
+	f.began = time.Now().Add(time.Duration(f.events) * making)
+	f.when = f.due
+	if err := f.prepare(ctx); err != nil {
+		return nil, err
+	}
 	before, err := cpuTime(p.pid)
 	if err != nil {
 		return nil, err
@@ -70,7 +80,12 @@ func (f *filler) run(ctx context.Context) error {
 	fmt.Fprintf(os.Stderr, "platform: %d events to be sent\n", f.events)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f.began = time.Now()
+	if f.began.Before(time.Now()) {
+		f.began = time.Now()
+	}
+	if err := sleepUntil(ctx, f.began); err != nil {
+		return err
+	}
 	watched := make(chan struct{})
 	go func() { defer close(watched); f.watch(ctx) }()
 	sending, while := errgroup.WithContext(ctx)
@@ -101,6 +116,7 @@ type filler struct {
 	when   func(n int64) time.Time // says when the nth event happened
 	began  time.Time
 	took   time.Duration // to send all
+	ready  [][]byte      // batches that were made before; nil makes them while sending
 
 	next atomic.Int64 // number of the next event
 
@@ -112,46 +128,97 @@ type filler struct {
 	lag     int64 // the most that was in flight
 }
 
-// send sends batches in turn with the other senders: half of them give their
-// events ids that begin with the time, as the gateway does, half of them random
-// ones, as SDKs do.
+// due is when the nth event is to be sent.
+func (f *filler) due(n int64) time.Time {
+	return f.began.Add(time.Duration(float64(n) / f.rate * float64(time.Second)))
+}
+
+// prepare makes all batches, in memory.
+func (f *filler) prepare(ctx context.Context) error {
+	fmt.Fprintf(os.Stderr, "platform: %d events are made\n", f.events)
+	f.ready = make([][]byte, f.events/batchSize)
+	var next atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			m, err := f.newMaker(i)
+			for err == nil && ctx.Err() == nil {
+				n := next.Add(1) - 1
+				if n >= int64(len(f.ready)) {
+					return nil
+				}
+				var packed []byte
+				packed, err = m.batch(n * batchSize)
+				f.ready[n] = bytes.Clone(packed)
+			}
+			return errors.Join(err, ctx.Err())
+		})
+	}
+	return group.Wait()
+}
+
+// maker makes batches. Every other one has ids that begin with the time, as the
+// gateway's do, the rest random ones, as those of SDKs.
+type maker struct {
+	*filler
+	rng    *rand.Rand
+	plain  []byte
+	packed bytes.Buffer
+	zip    *gzip.Writer
+}
+
+func (f *filler) newMaker(i int) (m *maker, err error) {
+	m = &maker{filler: f, rng: rand.New(rand.NewPCG(uint64(i), uint64(f.began.UnixNano())))} // #nosec G404, G115 -- not a secret
+	m.zip, err = gzip.NewWriterLevel(&m.packed, gzip.BestSpeed)
+	return m, err
+}
+
+// batch makes the batch that begins with the nth event. It holds until the next.
+func (m *maker) batch(n int64) ([]byte, error) {
+	m.plain = append(m.plain[:0], '[')
+	for i := range int64(batchSize) {
+		if i > 0 {
+			m.plain = append(m.plain, ',')
+		}
+		m.plain = m.pool.Append(m.plain, m.rng, m.when(n+i), n/batchSize%2 == 0)
+	}
+	m.plain = append(m.plain, ']')
+	m.packed.Reset()
+	m.zip.Reset(&m.packed)
+	if _, err := m.zip.Write(m.plain); err != nil {
+		return nil, err
+	}
+	if err := m.zip.Close(); err != nil {
+		return nil, err
+	}
+	return m.packed.Bytes(), nil
+}
+
+// send sends batches in turn with the other senders.
 func (f *filler) send(ctx context.Context, sender int) error {
-	rng := rand.New(rand.NewPCG(uint64(sender), uint64(f.began.UnixNano()))) // #nosec G404, G115 -- not a secret
-	var plain []byte
-	var packed bytes.Buffer
-	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	m, err := f.newMaker(sender)
 	if err != nil {
 		return err
 	}
 	for {
-		last := f.next.Add(batchSize)
-		if last > f.events {
+		first := f.next.Add(batchSize) - batchSize
+		if first+batchSize > f.events {
 			return nil
 		}
-		plain = append(plain[:0], '[')
-		for n := last - batchSize; n < last; n++ {
-			if len(plain) > 1 {
-				plain = append(plain, ',')
-			}
-			plain = f.pool.Append(plain, rng, f.when(n), sender%2 == 0)
-		}
-		plain = append(plain, ']')
-		packed.Reset()
-		z.Reset(&packed)
-		if _, err := z.Write(plain); err != nil {
-			return err
-		}
-		if err := z.Close(); err != nil {
-			return err
-		}
 		due := time.Now()
-		if f.rate > 0 {
-			due = f.began.Add(time.Duration(float64(last-batchSize) / f.rate * float64(time.Second)))
+		var packed []byte
+		if f.ready == nil {
+			packed, err = m.batch(first)
+		} else {
+			packed, due = f.ready[first/batchSize], f.due(first)
+		}
+		if err != nil {
+			return err
 		}
 		if err := sleepUntil(ctx, due); err != nil {
 			return err
 		}
-		if err := f.post(ctx, packed.Bytes()); err != nil {
+		if err := f.post(ctx, packed); err != nil {
 			return err
 		}
 		f.mu.Lock()

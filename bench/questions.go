@@ -58,7 +58,7 @@ var dashboard = []asked{
 		return a.month("by", "status", "company_id", fmt.Sprintf("com_%03d", a.IntN(20)))
 	}},
 	{"last 50 calls of a customer, as the console lists them, p95", "/api/v1/events", 50, func(a *asking) url.Values {
-		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "bodies": {"false"}, "headers": {"false"}}
+		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "brief": {"true"}}
 	}},
 	{"last 50 calls of a customer, headers and bodies included, p95", "/api/v1/events", 50, func(a *asking) url.Values {
 		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "bodies": {"true"}}

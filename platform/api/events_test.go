@@ -9,10 +9,10 @@ import (
 func TestAListLeavesOutWhatIsNotAskedFor(t *testing.T) {
 	a := openAnalytics(t)
 	for query, want := range map[string]struct{ headers, bodies bool }{
-		"":                            {true, true},
-		"&bodies=false":               {headers: true},
-		"&headers=false":              {bodies: true},
-		"&headers=false&bodies=false": {},
+		"":                         {true, true},
+		"&bodies=false":            {headers: true},
+		"&brief=true":              {},
+		"&brief=true&bodies=false": {},
 	} {
 		w := a.do("GET", "/events?limit=1"+query, "")
 		text := w.Body.String()

@@ -45,8 +45,8 @@ type checkpoints struct {
 }
 
 // loaded begins a checkpoint once the next load may not find room in the row group.
-// Loads go on meanwhile, until there is as much again. It needs loading, and the file
-// to be open.
+// A load is made ready meanwhile, and commits once DuckDB lets go of the tables. It
+// needs loading, and the file to be open.
 func (s *Store) loaded(blocks []Block) {
 	c := &s.checkpoints
 	for i := range blocks {
@@ -64,18 +64,26 @@ func (s *Store) loaded(blocks []Block) {
 		}
 		c.making.Lock()
 	}
-	upTo, opening := blocks[len(blocks)-1].Seq, s.opening
+	upTo := blocks[len(blocks)-1].Seq
 	c.rows, c.bytes = 0, 0
-	c.others.Go(func() {
-		defer c.making.Unlock()
+	s.aside("the event store could not be written into its file", func(ctx context.Context) error { return s.checkpoint(ctx, upTo) })
+}
+
+// aside runs f on the file that is open now, beside loads as far as DuckDB lets them:
+// they wait for a checkpoint of what they append to. It needs making, and lets go of
+// it in the end. Nothing is lost when f fails: it is tried again.
+func (s *Store) aside(failed string, f func(ctx context.Context) error) {
+	opening := s.opening
+	s.checkpoints.others.Go(func() {
+		defer s.checkpoints.making.Unlock()
 		err := s.do(func() error {
-			if s.opening != opening { // what is open now may not have these blocks
+			if s.opening != opening { // what is open now may not have the same blocks
 				return nil
 			}
-			return s.checkpoint(context.Background(), upTo)
+			return f(context.Background())
 		})
-		if err != nil && !isBusy(err) { // nothing is lost: the next load tries it again
-			s.log.Warn("the event store could not be written into its file", "path", s.path, "error", err)
+		if err != nil && !isBusy(err) {
+			s.log.Warn(failed, "path", s.path, "error", err)
 		}
 	})
 }

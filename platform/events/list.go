@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -46,17 +47,14 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 		if err != nil {
 			return err
 		}
-		more := len(found) > limit
-		if more {
-			found = found[:limit]
-		}
 		if events, err = f.read(ctx, tx, found, p.Brief); err != nil {
 			return err
 		}
-		if more {
+		if len(events) > limit {
+			events = events[:limit]
 			next = cursorAt(&events[limit-1])
 		}
-		if !p.Bodies {
+		if p.Brief || !p.Bodies {
 			return nil
 		}
 		return addBodies(ctx, tx, f.App, events)
@@ -70,11 +68,11 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 // spot is where an event is within a snapshot.
 type spot struct {
 	time int64 // in µs
-	id   string
 	row  int64
 }
 
-// newest finds the newest events of f that are behind a cursor.
+// newest finds the newest events of f that are behind a cursor, and all that were
+// found of the time of the last one: only their ids say which of them come first.
 func (f Filter) newest(ctx context.Context, tx *sql.Tx, behind condition, limit int) ([]spot, error) {
 	tail, rolled, err := f.tail(ctx, tx, behind, limit)
 	if err != nil {
@@ -99,8 +97,12 @@ func (f Filter) newest(ctx context.Context, tx *sql.Tx, behind condition, limit 
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b spot) int { return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(b.id, a.id)) })
-	return found[:min(len(found), limit)], nil
+	slices.SortFunc(found, func(a, b spot) int { return cmp.Compare(b.time, a.time) })
+	n := min(len(found), limit)
+	for n > 0 && n < len(found) && found[n].time == found[n-1].time {
+		n++
+	}
+	return found[:n], nil
 }
 
 // tail finds what is not rolled up, and returns how far that begins.
@@ -123,11 +125,27 @@ func (f Filter) tail(ctx context.Context, tx *sql.Tx, behind condition, limit in
 	return found, rolled, err
 }
 
-// findRows returns the newest rows that satisfy c.
-func findRows(ctx context.Context, tx *sql.Tx, c condition, limit int) (found []spot, err error) {
-	err = query(ctx, tx, build("find", nil, c, nil, []any{limit}), func(rows *sql.Rows) error {
+// findRows returns the newest rows that satisfy c: to read the id of each as well
+// takes as long as to find it, and only those of the same time are told apart by it.
+func findRows(ctx context.Context, tx *sql.Tx, c condition, limit int) ([]spot, error) {
+	found, err := findBy(ctx, tx, "find", c, limit+1)
+	if err != nil || len(found) <= limit {
+		return found, err
+	}
+	last := found[limit].time
+	newer := slices.IndexFunc(found, func(p spot) bool { return p.time == last })
+	if newer == limit {
+		return found[:limit], nil
+	}
+	c.and("time = make_timestamp(?::BIGINT)", last)
+	same, err := findBy(ctx, tx, "find_same", c, limit-newer)
+	return append(found[:newer], same...), err
+}
+
+func findBy(ctx context.Context, tx *sql.Tx, statement string, c condition, limit int) (found []spot, err error) {
+	err = query(ctx, tx, build(statement, nil, c, nil, []any{limit}), func(rows *sql.Rows) error {
 		var p spot
-		if err := rows.Scan(&p.time, &p.id, &p.row); err != nil {
+		if err := rows.Scan(&p.time, &p.row); err != nil {
 			return fmt.Errorf("find events: %w", err)
 		}
 		found = append(found, p)
@@ -137,7 +155,7 @@ func findRows(ctx context.Context, tx *sql.Tx, c condition, limit int) (found []
 }
 
 // read reads the events of f that were found, without bodies, newest first; brief
-// leaves out headers.
+// reads only what a list shows.
 func (f Filter) read(ctx context.Context, tx *sql.Tx, found []spot, brief bool) (events []wire.Event, err error) {
 	if len(found) == 0 {
 		return nil, nil
@@ -148,7 +166,11 @@ func (f Filter) read(ctx context.Context, tx *sql.Tx, found []spot, brief bool) 
 	}
 	marks := map[string]string{"columns": f.columns(brief), "rows": strings.Repeat("?, ", len(found)-1) + "?"}
 	err = query(ctx, tx, build("list", marks, condition{}, args, nil), func(rows *sql.Rows) error {
-		e, err := scanEvent(rows)
+		var identity, refused nullText
+		e, err := scanEvent(rows, &identity, &refused)
+		if err == nil && (identity != "" || refused != "") {
+			e.Metadata, err = json.Marshal(map[string]wire.Gatemeter{"gatemeter": {Identity: string(identity), Refused: string(refused)}})
+		}
 		if f.UserID != "" {
 			e.UserID = f.UserID
 		}

@@ -68,6 +68,7 @@ func (s *Store) load(ctx context.Context, after uint64, blocks []Block) error {
 	}
 	failpoint.Hit("events.committed")
 	s.loaded(blocks)
+	s.compact(rows >= busyLoad)
 	return nil
 }
 
@@ -77,10 +78,6 @@ func (s *Store) put(ctx context.Context, blocks []Block) error {
 	next := s.tail
 	next.add(blocks)
 	due := next.due(last.ReceivedAt)
-	if due && s.isCrowded(last.ReceivedAt) { // rows are not deleted from under a checkpoint
-		s.checkpoints.making.Lock()
-		defer s.checkpoints.making.Unlock()
-	}
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		if err := s.raw(func(c driver.Conn) error { return appendBlocks(c, blocks, &s.facts, s.tail.sums) }); err != nil {
 			return err
@@ -94,10 +91,7 @@ func (s *Store) put(ctx context.Context, blocks []Block) error {
 		if !due {
 			return nil
 		}
-		if err := s.roll(ctx, tx, last.Seq); err != nil {
-			return err
-		}
-		return s.compact(ctx, tx, last.ReceivedAt)
+		return s.roll(ctx, tx, last.Seq)
 	})
 }
 

@@ -62,7 +62,7 @@ func BenchmarkRollUp(b *testing.B) {
 		}
 	}
 	b.Run("table", func(b *testing.B) {
-		perEvent(b, rows, once(func(tx *sql.Tx) error { return rollTable(b.Context(), tx, -1) }))
+		perEvent(b, rows, once(func(tx *sql.Tx) error { _, err := rollTable(b.Context(), tx, -1); return err }))
 	})
 	b.Run("sums", func(b *testing.B) {
 		perEvent(b, rows, once(func(*sql.Tx) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -438,33 +439,76 @@ func TestListReadsBodiesOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-func TestABriefListDiffersInItsHeadersOnly(t *testing.T) {
+func TestABriefListHasWhatAListShows(t *testing.T) {
 	s := open(t)
-	e := call("1", 0)
-	e.Request.Headers = wire.Headers{{Name: "Accept", Value: "text/plain"}}
-	e.Response.Headers = wire.Headers{{Name: "Vary", Value: "Accept"}}
-	e.Response.Body = []byte(`{"n":1}`)
-	loadNext(t, s, "a", noon, e, call("2", 1))
-	whole, next, err := s.List(t.Context(), Filter{App: "a"}, Page{Bodies: true, Limit: 1})
-	if err != nil || next == "" || len(whole) != 1 {
-		t.Fatalf("%d events, next %q, %v", len(whole), next, err)
+	ours := call("1", 0)
+	ours.UserID, ours.CompanyID, ours.SessionToken, ours.BlockedBy = "u", "c", "s", "64ca685a833073c6b41b15f3"
+	ours.Metadata = []byte(`{"gatemeter":{"route":"/orders","identity":"claimed","refused":"blocked"},"plan":"pro"}`)
+	ours.Request.Headers = wire.Headers{{Name: "Accept", Value: "text/plain"}}
+	ours.Request.IPAddress, ours.Request.APIVersion = "203.0.113.7", "2"
+	ours.Response.Headers = wire.Headers{{Name: "Vary", Value: "Accept"}}
+	ours.Response.Body = []byte(`{"n":1}`)
+	others := call("2", 1)
+	others.UserID, others.Metadata = "u", []byte(`{"plan":"pro"}`)
+	loadNext(t, s, "a", noon, ours, others, call("3", 2))
+	want := wire.Event{
+		TransactionID: "1", UserID: "u", CompanyID: "c", BlockedBy: ours.BlockedBy, Weight: 1,
+		Metadata: []byte(`{"gatemeter":{"identity":"claimed","refused":"blocked"}}`),
+		Request:  wire.Request{Time: ours.Request.Time, Verb: ours.Request.Verb, URI: ours.Request.URI, ContentLength: -1},
+		Response: &wire.Response{Time: ours.Response.Time, Status: ours.Response.Status, ContentLength: -1},
 	}
-	for _, p := range []Page{{Bodies: true}, {Bodies: true, Brief: true}} {
-		list, _, err := s.List(t.Context(), Filter{App: "a"}, p)
-		if err != nil || len(list) != 2 {
+	for _, f := range []Filter{{App: "a"}, {App: "a", UserID: "u"}} {
+		list, _, err := s.List(t.Context(), f, Page{Bodies: true, Brief: true})
+		if err != nil || len(list) < 2 {
 			t.Fatalf("%d events, %v", len(list), err)
 		}
-		for i := range list {
-			e := &list[i]
-			if e.TransactionID != "1" {
-				continue
+		if got := list[len(list)-1]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v: %+v\nwant %+v", f, got, want)
+		}
+		if got := list[len(list)-2]; got.UserID != "u" || got.Metadata != nil {
+			t.Errorf("%+v: of another SDK: %+v", f, got)
+		}
+	}
+}
+
+func TestCallsOfOneInstantAreListedByTheirIDs(t *testing.T) {
+	s := open(t)
+	var want []string
+	add := func(from, to int) {
+		var events []wire.Event
+		for n := from; n < to; n++ {
+			e := call(fmt.Sprintf("%03d", (n*37)%100), 0) // not in the order of their ids
+			e.UserID = "u"
+			events = append(events, e)
+		}
+		loadNext(t, s, "a", noon, events...)
+	}
+	add(0, 60)
+	if err := s.rollUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	add(60, 100)
+	newest := call("newest", 1)
+	newest.UserID = "u"
+	loadNext(t, s, "a", noon, newest)
+	want = append(want, "newest")
+	for n := 99; n >= 0; n-- {
+		want = append(want, fmt.Sprintf("%03d", n))
+	}
+	for _, limit := range []int{1, 2, 7, 60, 100, 101, 102} {
+		var got []string
+		for cursor := "-"; cursor != ""; {
+			list, next, err := s.List(t.Context(), Filter{App: "a", UserID: "u"}, Page{Limit: limit, Cursor: strings.Trim(cursor, "-"), Brief: true})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if got := len(e.Request.Headers) + len(e.Response.Headers); (got == 0) != p.Brief {
-				t.Errorf("%+v: %d headers", p, got)
+			for i := range list {
+				got = append(got, list[i].TransactionID)
 			}
-			if e.Response.Status != 200 || string(e.Response.Body) != `{"n":1}` || e.Request.URI == "" {
-				t.Errorf("%+v: the rest is not as it was: %+v", p, e)
-			}
+			cursor = next
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("in pages of %d: %q", limit, got)
 		}
 	}
 }

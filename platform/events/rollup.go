@@ -124,14 +124,17 @@ func (s *Store) roll(ctx context.Context, tx *sql.Tx, upTo uint64) error {
 	if err != nil {
 		return err
 	}
+	var days map[int64]bool
 	if s.tail.sums != nil && s.tail.sums.behind == rolled {
+		days = s.tail.sums.days()
 		err = s.raw(s.tail.sums.write)
 	} else {
-		err = rollTable(ctx, tx, rolled)
+		days, err = rollTable(ctx, tx, rolled)
 	}
 	if err != nil {
 		return fmt.Errorf("roll up: %w", err)
 	}
+	s.crowding.add(days)
 	now := int64(upTo) // #nosec G115 -- counts blocks
 	if _, err := tx.ExecContext(ctx, statement("move_rolled"), now); err != nil {
 		return fmt.Errorf("roll up: %w", err)
@@ -140,17 +143,25 @@ func (s *Store) roll(ctx context.Context, tx *sql.Tx, upTo uint64) error {
 	return nil
 }
 
-// rollTable adds up the rows of the tail where nobody has done so before.
-func rollTable(ctx context.Context, tx *sql.Tx, rolled int64) error {
+// rollTable adds up the rows of the tail where nobody has done so before, and returns
+// the days of these.
+func rollTable(ctx context.Context, tx *sql.Tx, rolled int64) (days map[int64]bool, err error) {
 	for _, rollups := range allRollups {
 		for _, r := range rollups {
 			q := r.statement("roll", rolled)
 			if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
-				return fmt.Errorf("into %s: %w", r.table, err)
+				return nil, fmt.Errorf("into %s: %w", r.table, err)
 			}
 		}
 	}
-	return nil
+	days = map[int64]bool{}
+	err = query(ctx, tx, question{sql: statement("tail_days"), args: []any{rolled}}, func(rows *sql.Rows) error {
+		var d int64
+		err := rows.Scan(&d)
+		days[d] = true
+		return err
+	})
+	return days, err
 }
 
 // transact runs f in a transaction of the writer, and commits it. It needs

@@ -57,10 +57,10 @@ type Store struct {
 
 	loading sync.Mutex // one load at a time
 	// These belong to whoever loads or opens.
-	tail      tail      // what is not rolled up
-	compacted time.Time // the day on which the rollups were compacted
-	facts     facts
-	calm      *time.Timer // gives back the threads that loading has taken; nil: none
+	tail     tail     // what is not rolled up
+	crowding crowding // of what is
+	facts    facts
+	calm     *time.Timer // gives back the threads that loading has taken; nil: none
 
 	checkpoints checkpoints
 	counted     counted
@@ -156,7 +156,11 @@ func (s *Store) open(ctx context.Context) error {
 	s.checkpoints.due.Store(false)
 	s.checkpoints.synced.Store(position)
 	s.opening++
+	s.crowding = crowding{}
 	s.db = db
+	if err := s.compactLast(ctx, db); err != nil {
+		s.log.Warn("the rollups of the last days could not be looked at", "path", s.path, "error", err)
+	}
 	s.setTrouble(nil)
 	return nil
 }

@@ -144,6 +144,15 @@ func (v *sum) merge(o *sum) *sum {
 	return v
 }
 
+// days are those that the sums are of, in µs.
+func (s *sums) days() map[int64]bool {
+	days := map[int64]bool{}
+	for g := range s.customers {
+		days[truncate(g.begin, day)] = true
+	}
+	return days
+}
+
 // write adds the sums to the rollups.
 func (s *sums) write(c driver.Conn) error {
 	for _, r := range trafficRollups {

@@ -183,8 +183,19 @@ func TestTheLoaderAddsUpWhatTheTableSays(t *testing.T) {
 					}
 				}
 			}
-			if err := rollTable(ctx, tx, first); err != nil {
+			days, err := rollTable(ctx, tx, first)
+			if err != nil {
 				return err
+			}
+			want := map[int64]bool{}
+			err = query(ctx, tx, question{sql: "SELECT epoch_us(time) FROM users_day"}, func(rows *sql.Rows) error {
+				var d int64
+				err := rows.Scan(&d)
+				want[d] = true
+				return err
+			})
+			if err != nil || !reflect.DeepEqual(days, want) {
+				t.Errorf("rolled up days %v, want %v, %v", days, want, err)
 			}
 			if want := rollupSums(t, tx); !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)

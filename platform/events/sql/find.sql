@@ -1,6 +1,6 @@
 -- The rows of a page are found by few columns first.
-SELECT epoch_us(time), transaction_id, rowid
+SELECT epoch_us(time), rowid
 FROM events
 WHERE {where}
-ORDER BY time DESC, transaction_id DESC
+ORDER BY time DESC
 LIMIT ?;

@@ -150,9 +150,9 @@ export function useProfile(app: string, kind: CustomerKind, id: string) {
   });
 }
 
-/** The newest calls, without headers and bodies. */
+/** The newest calls, as a list shows them. */
 export function useRecentCalls(q: UsageQuestion, limit: number) {
-  const asked = { app: q.app, ...spanOf(q.range), ...apiParams(q.filters), limit, bodies: "false", headers: "false" };
+  const asked = { app: q.app, ...spanOf(q.range), ...apiParams(q.filters), limit, brief: "true" };
   return useQuery({
     queryKey: ["recent", asked],
     queryFn: async ({ signal }) => (await getJson<EventPage>("/events", asked, signal)).events,

@@ -7831,8 +7831,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Whether to return request and response bodies. */
                 bodies?: boolean;
-                /** @description Whether to return header fields. A list of calls that lie far apart comes in a fraction of the time without headers and bodies. */
-                headers?: boolean;
+                /** @description Whether to return only what a list shows, which comes in a fraction of the time: id, times, verb, address, status, user, company, blocked_by, and of the metadata gatemeter.identity and gatemeter.refused. There are no bodies then. */
+                brief?: boolean;
             };
             header?: never;
             path?: never;

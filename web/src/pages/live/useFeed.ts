@@ -42,7 +42,7 @@ export function useFeed(app: string, filters: Filters, held: boolean): LiveFeed 
       timer = undefined;
       try {
         const from = newest ? new Date(milliseconds(newest) - late).toISOString() : undefined;
-        const answer = await getJson<EventPage>("/events", { ...asked, from, limit: page, bodies: "false", headers: "false" }, stop.signal);
+        const answer = await getJson<EventPage>("/events", { ...asked, from, limit: page, brief: "true" }, stop.signal);
         const first = answer.events[0]?.request.time;
         if (first && (!newest || milliseconds(first) > milliseconds(newest))) newest = first;
         setFeed((before) => arrive(before, answer, state.current.held));
@@ -75,7 +75,7 @@ export function useFeed(app: string, filters: Filters, held: boolean): LiveFeed 
     if (!cursor || loading.current === cursor) return;
     loading.current = cursor;
     const asked = JSON.parse(question) as Record<string, string>;
-    getJson<EventPage>("/events", { ...asked, cursor, limit: page, bodies: "false", headers: "false" })
+    getJson<EventPage>("/events", { ...asked, cursor, limit: page, brief: "true" })
       .then((answer) => setFeed((before) => (before.older === cursor ? extend(before, answer) : before)))
       .catch(() => (loading.current = ""));
   }, [question]);

@@ -1,0 +1,2 @@
+SELECT epoch_us(max(time))
+FROM users_day;

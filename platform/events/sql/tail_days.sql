@@ -1,0 +1,3 @@
+SELECT DISTINCT epoch_us(date_trunc('day', time))
+FROM events
+WHERE seq > ?;
