@@ -76,8 +76,8 @@ func TestTheFileIsWrittenWhenThereAreManyBytes(t *testing.T) {
 	}
 }
 
-// A load waits for a checkpoint only when there is as much again.
-func TestLoadsGoOnDuringACheckpoint(t *testing.T) {
+// Beside what DuckDB has a load wait for, it waits when there is as much again.
+func TestALoadWaitsForACheckpointWhenThereIsAsMuchAgain(t *testing.T) {
 	s := open(t)
 	s.checkpoints.making.Lock()
 	s.checkpoints.rows = 2*syncRows - 15

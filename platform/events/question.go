@@ -42,8 +42,8 @@ type Page struct {
 	Limit  int    // 100 when 0, 1000 at most
 	Cursor string // the next of the page before; "" is the first page
 	Bodies bool   // whether to read the bodies as well
-	// Brief is whether to read only what a list shows, which takes a fraction of the
-	// time: id, time, duration, user, company, verb, URI, status, BlockedBy, and of the
+	// Brief is whether to read only what a list shows, which is read in less than
+	// half the time: id, time, duration, user, company, verb, URI, status, BlockedBy, and of the
 	// metadata gatemeter.identity and gatemeter.refused.
 	Brief bool
 }
