@@ -11,6 +11,7 @@ import (
 
 func TestTheRollupsOfCrowdedDaysAreJoined(t *testing.T) {
 	s := open(t)
+	s.checkpoints.making.Lock() // or else the first eight are joined, sooner or later
 	for part := range slices.Chunk(someEvents(3000), 300) { // each with events of all three days
 		loadNext(t, s, "a", noon, part...)
 		if err := s.rollUp(t.Context()); err != nil {
@@ -34,7 +35,6 @@ func TestTheRollupsOfCrowdedDaysAreJoined(t *testing.T) {
 		t.Fatalf("%d rows of %d groups are not crowded", rows, groups)
 	}
 	// Once it is rolled up again, a day after the other is joined, unless a checkpoint is made.
-	s.checkpoints.making.Lock()
 	for n := range 10 {
 		loadNext(t, s, "b", noon.Add(time.Duration(n)*maxTailAge), call(strconv.Itoa(n), n))
 		if n == 1 {
