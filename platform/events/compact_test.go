@@ -11,7 +11,7 @@ import (
 
 func TestTheRollupsOfCrowdedDaysAreJoined(t *testing.T) {
 	s := open(t)
-	s.checkpoints.making.Lock() // or else the first eight are joined, sooner or later
+	s.checkpoints.making.Lock()                             // or else the first eight are joined, sooner or later
 	for part := range slices.Chunk(someEvents(3000), 300) { // each with events of all three days
 		loadNext(t, s, "a", noon, part...)
 		if err := s.rollUp(t.Context()); err != nil {
