@@ -20,7 +20,7 @@ const (
 	// goMemory is what the Go side may take before it collects more eagerly, unless
 	// GOMEMLIMIT says otherwise: with the event store's and the journal's memory,
 	// which it does not see, the platform stays within 1 GiB.
-	goMemory = 240 << 20
+	goMemory = 208 << 20
 	// goGrowth is how much of what is in use may come before garbage is collected, in
 	// percent, within goMemory, unless GOGC says otherwise: what is in use is little.
 	goGrowth = 200

@@ -182,7 +182,7 @@ func (s *Store) copyRows(ctx context.Context, path string) (err error) {
 		_, end := s.writer.ExecContext(ctx, statement("rewrite_end"))
 		err = errors.Join(err, end)
 	}()
-	marks := strings.NewReplacer("{path}", strings.ReplaceAll(path, "'", "''"), "{name}", strings.ReplaceAll(name, `"`, `""`), "{version}", storageVersion)
+	marks := strings.NewReplacer("{path}", strings.ReplaceAll(path, "'", "''"), "{name}", strings.ReplaceAll(name, `"`, `""`), "{file}", fileOptions)
 	_, err = s.writer.ExecContext(ctx, marks.Replace(statement("rewrite")))
 	return err
 }

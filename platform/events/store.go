@@ -20,7 +20,7 @@ import (
 
 const (
 	maxQuestions       = 8 // answered at a time; more wait
-	defaultMemoryLimit = 320 << 20
+	defaultMemoryLimit = 256 << 20
 	// noCheckpoint is more than any load has: DuckDB would write its file at the end
 	// of a large one, however little of a row group there is.
 	noCheckpoint = "1TiB"
@@ -34,7 +34,7 @@ var ErrDown = errors.New("the event store is down")
 
 // Options of a Store. The zero value is usable.
 type Options struct {
-	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 320 MiB
+	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 256 MiB
 	Threads     int   // 0: one per CPU; half of them are used while much is loaded
 	Logger      *slog.Logger
 	ReadOnly    bool // only to be looked at: nothing can be loaded, nothing is changed
@@ -183,7 +183,7 @@ func (s *Store) openAt(path string) (*sql.DB, error) {
 	}
 	// The journal has what is not in the file. To write it into a log of DuckDB's, too,
 	// took a fifth of the time of loading.
-	options := "RECOVERY_MODE no_wal_writes, STORAGE_VERSION '" + storageVersion + "'"
+	options := "RECOVERY_MODE no_wal_writes, " + fileOptions
 	if s.o.ReadOnly {
 		options = "READ_ONLY"
 	}

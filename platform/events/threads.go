@@ -13,17 +13,22 @@ const (
 	busyLoad = 2_000
 	// calmAfter is how long after the last such load DuckDB has all its threads again.
 	calmAfter = 3 * time.Second
+	// joins is how many groups of rows a checkpoint packs together, as DuckDB does
+	// unless it is told otherwise.
+	joins = 100
 )
 
 // share takes half of its threads from DuckDB while much is loaded. Who waits for
-// another of its threads keeps a processor busy, and what collects needs these.
+// another of its threads keeps a processor busy, and what collects needs these. Nor
+// does a checkpoint join row groups, for which loads would wait: with the few rows of a
+// quiet time it packs three full groups once more. What is deleted whole goes in any case.
 // It needs loading, and no transaction of the writer.
 func (s *Store) share(ctx context.Context, events int) {
-	if events < busyLoad || s.o.Threads < 2 {
+	if events < busyLoad {
 		return
 	}
 	if s.calm == nil {
-		s.setThreads(ctx, s.o.Threads/2)
+		s.work(ctx, max(1, s.o.Threads/2), 0)
 		s.calm = time.AfterFunc(calmAfter, s.spread)
 		return
 	}
@@ -37,16 +42,17 @@ func (s *Store) spread() {
 	_ = s.do(func() error { // a store that was opened again has them
 		if s.calm != nil {
 			s.calm = nil
-			s.setThreads(context.Background(), s.o.Threads)
+			s.work(context.Background(), s.o.Threads, joins)
 		}
 		return nil
 	})
 }
 
-func (s *Store) setThreads(ctx context.Context, n int) {
+// work says how DuckDB works.
+func (s *Store) work(ctx context.Context, threads, joins int) {
 	// A setting takes no bound value.
-	text := strings.ReplaceAll(statement("threads"), "{threads}", strconv.Itoa(n))
-	if _, err := s.writer.ExecContext(ctx, text); err != nil {
-		s.log.Warn("DuckDB's threads could not be set", "path", s.path, "threads", n, "error", err)
+	marks := strings.NewReplacer("{threads}", strconv.Itoa(threads), "{joins}", strconv.Itoa(joins))
+	if _, err := s.writer.ExecContext(ctx, marks.Replace(statement("working"))); err != nil {
+		s.log.Warn("DuckDB's threads could not be set", "path", s.path, "threads", threads, "error", err)
 	}
 }

@@ -2,7 +2,9 @@ package events
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -15,6 +17,44 @@ func threads(t *testing.T, s *Store) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// groups are the rows of the row groups of events.
+func groups(t *testing.T, s *Store) (rows []int64) {
+	t.Helper()
+	const groups = "SELECT sum(count)::BIGINT FROM pragma_storage_info('events') WHERE column_name = 'time' AND segment_type <> 'VALIDITY' GROUP BY row_group_id ORDER BY row_group_id"
+	err := query(t.Context(), s.db, question{sql: groups}, func(r *sql.Rows) error {
+		var n int64
+		err := r.Scan(&n)
+		rows = append(rows, n)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func TestRowGroupsAreNotJoinedWhileMuchIsLoaded(t *testing.T) {
+	s := openWith(t, Options{})
+	write := func(n int) {
+		t.Helper()
+		loadNext(t, s, "app", noon, calls(n)...)
+		if err := s.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(busyLoad)
+	write(1)
+	write(busyLoad)
+	if got := groups(t, s); !slices.Equal(got, []int64{busyLoad, 1, busyLoad}) {
+		t.Errorf("row groups of %d rows", got)
+	}
+	s.spread()
+	write(1)
+	if got := groups(t, s); !slices.Equal(got, []int64{2*busyLoad + 2}) {
+		t.Errorf("row groups of %d rows in the end", got)
+	}
 }
 
 func calls(n int) []wire.Event {

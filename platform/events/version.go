@@ -12,6 +12,10 @@ import (
 // in files of DuckDB 1.2 and later.
 const storageVersion = "v1.5.0"
 
+// fileOptions are those of a file that is written to. A row group that is there keeps
+// its size.
+var fileOptions = fmt.Sprintf("STORAGE_VERSION '%s', ROW_GROUP_SIZE %d", storageVersion, rowGroup)
+
 // isCurrent reports whether the file takes all of the schema.
 func isCurrent(ctx context.Context, db *sql.DB) (bool, error) {
 	var version string
@@ -30,7 +34,7 @@ func raiseVersion(ctx context.Context, path string) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	// A statement that attaches takes no bound values.
-	marks := strings.NewReplacer("{path}", strings.ReplaceAll(path, "'", "''"), "{version}", storageVersion)
+	marks := strings.NewReplacer("{path}", strings.ReplaceAll(path, "'", "''"), "{file}", fileOptions)
 	if _, err := db.ExecContext(ctx, marks.Replace(statement("raise_version"))); err != nil {
 		return fmt.Errorf("raise the version of the file: %w", err)
 	}

@@ -39,7 +39,7 @@ func (l *Loader) sayAgain(ctx context.Context) error {
 
 // sayAgainAfter is one step of it; last is up to where it went.
 func (l *Loader) sayAgainAfter(ctx context.Context, after uint64) (last uint64, err error) {
-	blocks, err := l.journal.Read(after, maxItems)
+	blocks, err := l.journal.Read(after, events.LoadRows)
 	if err != nil || len(blocks) == 0 {
 		return l.position, err
 	}

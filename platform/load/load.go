@@ -19,8 +19,6 @@ const (
 	// pause is the least time between the beginnings of two loads, unless one
 	// could not take all there was: a small load costs nearly as much as a large one.
 	pause = 300 * time.Millisecond
-	// maxItems bounds the memory of one load, besides the bytes of journal.Read.
-	maxItems = events.LoadRows
 	// trimEvery is how often blocks are deleted that are in the store's file, while
 	// there is always something to load; restEvery while there is not.
 	trimEvery = 10 * time.Second
@@ -73,6 +71,8 @@ type Store interface {
 	// the given one, and passes over those it has. After an error Reopen and Position
 	// say how much landed.
 	Load(ctx context.Context, after uint64, blocks []events.Block) error
+	// Room is how many rows a load should bring at most that follows on one of so many.
+	Room(rows int) int
 	// Position is the sequence number of the last block stored.
 	Position(ctx context.Context) (uint64, error)
 	// Synced is that of the last block a crash does not take.
@@ -213,6 +213,7 @@ func (l *Loader) wait(ctx context.Context) error {
 // piece is what one load takes from the journal.
 type piece struct {
 	blocks []events.Block // none when there is nothing
+	rows   int            // in them, about
 	more   bool           // there was more than one load takes
 	err    error
 }
@@ -227,7 +228,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	next := l.ahead
 	l.ahead = nil
 	if next == nil {
-		next = l.prepare(ctx, l.position)
+		next = l.prepare(ctx, l.position, l.store.Room(0))
 	}
 	if next.err != nil || len(next.blocks) == 0 {
 		return false, next.err
@@ -244,7 +245,8 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	// was something to put into it.
 	ready := make(chan *piece, 1)
 	if next.more {
-		go func() { ready <- l.prepare(ctx, last) }()
+		room := l.store.Room(next.rows)
+		go func() { ready <- l.prepare(ctx, last, room) }()
 	}
 	err = l.store.Load(ctx, l.position, next.blocks)
 	var ahead *piece
@@ -276,16 +278,19 @@ func (l *Loader) tell(blocks []events.Block) {
 	}
 }
 
-// prepare reads and decodes what comes after a sequence number, and tells who is
-// in it.
-func (l *Loader) prepare(ctx context.Context, after uint64) *piece {
+// prepare reads and decodes what comes after a sequence number, so many rows or a
+// little more, and tells who is in it.
+func (l *Loader) prepare(ctx context.Context, after uint64, room int) *piece {
 	there := l.journal.Last()
-	blocks, err := l.journal.Read(after, maxItems)
+	blocks, err := l.journal.Read(after, room)
 	if err != nil || len(blocks) == 0 {
 		return &piece{err: err}
 	}
 	failpoint.Hit("load.read")
 	p := &piece{blocks: l.decode(blocks), more: blocks[len(blocks)-1].Seq < there}
+	for i := range p.blocks {
+		p.rows += len(p.blocks[i].Events)
+	}
 	for app, seen := range whoWasSeen(p.blocks) {
 		if err := l.seen.Seen(ctx, app, seen); err != nil {
 			return &piece{err: fmt.Errorf("tell who was seen: %w", err)}

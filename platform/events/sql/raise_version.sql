@@ -1,3 +1,3 @@
-ATTACH '{path}' AS store (STORAGE_VERSION '{version}');
+ATTACH '{path}' AS store ({file});
 FORCE CHECKPOINT store;
 DETACH store;

@@ -1,4 +1,4 @@
 SET preserve_insertion_order = true;
-ATTACH '{path}' AS rewritten (STORAGE_VERSION '{version}');
+ATTACH '{path}' AS rewritten ({file});
 COPY FROM DATABASE "{name}" TO rewritten (DATA);
 CHECKPOINT rewritten;

@@ -1,0 +1,2 @@
+SET threads = {threads};
+SET max_vacuum_tasks = {joins};
