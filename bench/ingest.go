@@ -27,6 +27,7 @@ const (
 	batchSize = 200
 	senders   = 8
 	poolSize  = 130_000 // more than DuckDB compresses together
+	poolSeed  = 7
 	past      = 29 * 24 * time.Hour
 
 	making = 10 * time.Microsecond // about twice what it takes both cores to make an event
@@ -72,7 +73,7 @@ func (b *bench) ingestPlatform(ctx context.Context, p *platform) ([]row, error) 
 }
 
 func (b *bench) newFiller(p *platform, events int64) *filler {
-	return &filler{p: p, pool: traffic.NewPool(7, poolSize), events: events, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}}
+	return &filler{p: p, pool: traffic.NewPool(poolSeed, poolSize), events: events, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}}
 }
 
 // run sends the events and waits until all are stored.

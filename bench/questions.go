@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/gatemeter/gatemeter/bench/traffic"
 )
 
 // asked is a question to the console's API, with what varies from one time to
@@ -28,7 +30,9 @@ type asked struct {
 // asking is what questions vary with.
 type asking struct {
 	*rand.Rand
-	newest time.Time // of all events
+	newest time.Time        // of all events
+	calls  *traffic.Traffic // the same that were sent
+	seldom []string         // users with 50 to 120 calls
 }
 
 // month is the range of the questions, not on the hour.
@@ -41,7 +45,11 @@ func (a *asking) month(more ...string) url.Values {
 	return v
 }
 
-func (a *asking) customer() string { return fmt.Sprintf("usr_%03d_%04d", a.IntN(380), a.IntN(25)) }
+// customer is who made a call.
+func (a *asking) customer() string { return a.calls.Event(a.newest).UserID }
+
+// seldomCustomer calls a few times a day.
+func (a *asking) seldomCustomer() string { return a.seldom[a.IntN(len(a.seldom))] }
 
 // The dashboard's questions. Only the events can answer those about both a
 // customer and a kind of call.
@@ -59,6 +67,9 @@ var dashboard = []asked{
 	}},
 	{"last 50 calls of a customer, as the console lists them, p95", "/api/v1/events", 50, func(a *asking) url.Values {
 		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "brief": {"true"}}
+	}},
+	{"last 50 calls of a customer who calls a few times a day, as the console lists them, p95", "/api/v1/events", 50, func(a *asking) url.Values {
+		return url.Values{"user_id": {a.seldomCustomer()}, "limit": {"50"}, "brief": {"true"}}
 	}},
 	{"last 50 calls of a customer, headers and bodies included, p95", "/api/v1/events", 50, func(a *asking) url.Values {
 		return url.Values{"user_id": {a.customer()}, "limit": {"50"}, "bodies": {"true"}}
@@ -80,8 +91,11 @@ func (b *bench) askPlatform(ctx context.Context, p *platform) ([]row, error) {
 	}
 	rows := []row{atMost("disk for an event of 1.2 KB, bodies and rollups included", float64(file.Size())/float64(stored), 250, "%.0f bytes",
 		fmt.Sprintf("%d events", stored))}
-	a := &asking{Rand: rand.New(rand.NewPCG(5, 5))} // #nosec G404 -- not a secret
+	a := &asking{Rand: rand.New(rand.NewPCG(5, 5)), calls: traffic.New(poolSeed)} // #nosec G404 -- not a secret
 	if a.newest, err = p.newest(ctx); err != nil {
+		return rows, err
+	}
+	if a.seldom, err = p.seldom(ctx, a.month()); err != nil {
 		return rows, err
 	}
 	times, err := a.rounds(ctx, p, b.store.asks)
@@ -111,6 +125,34 @@ func (a *asking) rounds(ctx context.Context, p *platform, rounds int) ([][]time.
 		}
 	}
 	return times, nil
+}
+
+// seldom returns the users with 50 to 120 calls.
+func (p *platform) seldom(ctx context.Context, within url.Values) (users []string, err error) {
+	within.Set("limit", "1000")
+	for next := true; next; {
+		var answer struct {
+			Users []struct {
+				ID    string `json:"user_id"`
+				Calls int64  `json:"calls"`
+			} `json:"users"`
+			Next string `json:"next"`
+		}
+		if err := p.ask(ctx, "/api/v1/users", within, &answer); err != nil {
+			return nil, err
+		}
+		next = answer.Next != ""
+		within.Set("cursor", answer.Next)
+		for _, u := range answer.Users {
+			if u.Calls >= 50 && u.Calls <= 120 {
+				users = append(users, u.ID)
+			}
+		}
+	}
+	if len(users) == 0 {
+		return nil, errors.New("no user has 50 to 120 calls")
+	}
+	return users, nil
 }
 
 // newest is the time of the last call.

@@ -83,7 +83,7 @@ func (f Filter) newest(ctx context.Context, tx *sql.Tx, behind condition, limit 
 	}
 	found := tail
 	err = f.windows(ctx, tx, f.To, limit, func(w window) (int, error) {
-		c, err := w.in(f).condition()
+		c, err := w.in(f).rows()
 		if err != nil {
 			return 0, err
 		}
@@ -115,7 +115,7 @@ func (f Filter) tail(ctx context.Context, tx *sql.Tx, behind condition, limit in
 	if err != nil || int64(position) == rolled { // #nosec G115 -- counts blocks
 		return nil, rolled, err
 	}
-	c, err := f.condition()
+	c, err := f.rows()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -123,6 +123,17 @@ func (f Filter) tail(ctx context.Context, tx *sql.Tx, behind condition, limit in
 	c.and("seq > ?", rolled)
 	found, err = findRows(ctx, tx, c, limit)
 	return found, rolled, err
+}
+
+// rows is condition for the table of events, with a user's number in the place of the id.
+func (f Filter) rows() (condition, error) {
+	user := f.UserID
+	f.UserID = ""
+	c, err := f.condition()
+	if user != "" {
+		c.and("user_key = ?", userKey(text(f.App), text(user)))
+	}
+	return c, err
 }
 
 // findRows returns the newest rows that satisfy c: to read the id of each as well
@@ -160,12 +171,18 @@ func (f Filter) read(ctx context.Context, tx *sql.Tx, found []spot, brief bool) 
 	if len(found) == 0 {
 		return nil, nil
 	}
+	f.From, f.To = time.UnixMicro(found[len(found)-1].time), time.UnixMicro(found[0].time+1)
+	f.Text = "" // takes longer than to unpack a row
+	c, err := f.rows()
+	if err != nil {
+		return nil, err
+	}
 	args := make([]any, len(found))
 	for i := range found {
 		args[i] = found[i].row
 	}
 	marks := map[string]string{"columns": f.columns(brief), "rows": strings.Repeat("?, ", len(found)-1) + "?"}
-	err = query(ctx, tx, build("list", marks, condition{}, args, nil), func(rows *sql.Rows) error {
+	err = query(ctx, tx, build("list", marks, c, nil, args), func(rows *sql.Rows) error {
 		var identity, refused nullText
 		e, err := scanEvent(rows, &identity, &refused)
 		if err == nil && (identity != "" || refused != "") {

@@ -145,6 +145,10 @@ func TestAStoreOfThePreviousSchemaIsRolledUp(t *testing.T) {
 	if err != nil || len(list) != 3 || list[1].UserID != "u9" || string(list[1].Request.Body) != `{"n":99999}` {
 		t.Errorf("%+v, %v", list, err)
 	}
+	list, _, err = s.List(t.Context(), Filter{App: "a", UserID: "u9"}, Page{Limit: 2})
+	if err != nil || len(list) != 2 || list[0].TransactionID != "id99999" || list[1].TransactionID != "id99989" {
+		t.Errorf("of a user: %+v, %v", list, err)
+	}
 }
 
 func TestDurationsAreWithin2Percent(t *testing.T) {

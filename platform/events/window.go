@@ -29,7 +29,7 @@ func (f Filter) windows(ctx context.Context, tx *sql.Tx, end time.Time, rows int
 			return err
 		}
 		w := window{begin: begin, end: end}
-		if f.rare() {
+		if f.rare() && f.UserID == "" { // a user is found faster than what lies between is left out
 			w.condition = o.between(begin, end)
 		}
 		if missing, err = read(w); err != nil || missing <= 0 {
