@@ -14,16 +14,16 @@ const wireColumns = `time, transaction_id, duration_us, user_id, company_id, sub
        scheme, host, path, query, uri, status, answered, ip, response_ip, api_version, direction,
        request_bytes, response_bytes, weight, blocked_by, request_headers, response_headers, metadata`
 
-// briefColumns are the same with those only that a list of calls shows.
+// briefColumns are the same with those only that a list of calls shows: of the address
+// its path and query.
 const briefColumns = `time, transaction_id, duration_us, user_id, company_id, NULL, NULL, verb,
-       scheme, host, path, query, uri, status, answered, NULL, NULL, NULL, NULL,
+       NULL, NULL, path, query, NULL, status, answered, NULL, NULL, NULL, NULL,
        NULL, NULL, 1, blocked_by, '{}', '{}', NULL`
 
 // columns are those of a list of f, and behind them who says who called, and why the
 // call was refused, where these are not in the metadata. What need not be read is left
 // out, as it unpacks much besides: to find one row's headers, Zstandard unpacks those
-// of the two thousand around it; to find its user, all users' ids of the hundred
-// thousand that DuckDB compressed together.
+// of the two thousand around it; to find its user, all users' ids of the row group.
 func (f Filter) columns(brief bool) string {
 	columns := wireColumns + ", NULL, NULL"
 	if brief {

@@ -7831,7 +7831,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Whether to return request and response bodies. */
                 bodies?: boolean;
-                /** @description Whether to return only what a list shows, which is read in less than half the time: id, times, verb, address, status, user, company, blocked_by, and of the metadata gatemeter.identity and gatemeter.refused. There are no bodies then. */
+                /** @description Whether to return only what a list shows, which is read in less than half the time: id, times, verb, path and query of the address, status, user, company, blocked_by, and of the metadata gatemeter.identity and gatemeter.refused. There are no bodies then. */
                 brief?: boolean;
             };
             header?: never;
