@@ -26,7 +26,7 @@ const (
 	duringRows = 3 * LoadRows
 	// maxUnsynced is after how many bytes of events a checkpoint is made before a
 	// row group is full: they are in memory, and in the journal, until then.
-	maxUnsynced = 256 << 20
+	maxUnsynced = 192 << 20
 	// rowBytes is what an event takes besides its texts, about.
 	rowBytes = 300
 	// syncAgain is how often Sync tries while somebody reads what was before a change.
@@ -55,8 +55,8 @@ type checkpoints struct {
 // needs loading, and the file to be open.
 func (s *Store) loaded(blocks []Block) {
 	c := &s.checkpoints
+	c.rows += rowsOf(blocks)
 	for i := range blocks {
-		c.rows += len(blocks[i].Events)
 		for k := range blocks[i].Events {
 			c.bytes += rowBytes + textBytes(&blocks[i].Events[k])
 		}
@@ -75,11 +75,11 @@ func (s *Store) loaded(blocks []Block) {
 	s.aside("the event store could not be written into its file", func(ctx context.Context) error { return s.checkpoint(ctx, upTo) })
 }
 
-// Room is how many rows a load should bring at most that follows on one of so many.
-func (s *Store) Room(rows int) int {
+// Room is how many rows a load should bring at most that follows on one of these blocks.
+func (s *Store) Room(blocks []Block) int {
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	if s.checkpoints.rows+rows < syncRows {
+	if s.checkpoints.rows+rowsOf(blocks) < syncRows {
 		return LoadRows
 	}
 	return duringRows

@@ -40,7 +40,8 @@ func holds(t *testing.T, s *Store, position uint64, rows int64) {
 func TestALoadDuringACheckpointMayBringMore(t *testing.T) {
 	s := open(t)
 	s.checkpoints.rows = syncRows - 15
-	if few, many := s.Room(14), s.Room(15); few != LoadRows || many != duringRows {
+	rows := func(n int) []Block { return []Block{{Events: calls(n)}} }
+	if few, many := s.Room(rows(14)), s.Room(rows(15)); few != LoadRows || many != duringRows {
 		t.Errorf("room for %d rows, and for %d during the checkpoint", few, many)
 	}
 }

@@ -83,7 +83,7 @@ func (f Filter) newest(ctx context.Context, tx *sql.Tx, behind condition, limit 
 	}
 	found := tail
 	err = f.windows(ctx, tx, f.To, limit, func(w window) (int, error) {
-		c, err := w.in(f).rows()
+		c, err := w.in(f).rowCondition()
 		if err != nil {
 			return 0, err
 		}
@@ -115,7 +115,7 @@ func (f Filter) tail(ctx context.Context, tx *sql.Tx, behind condition, limit in
 	if err != nil || int64(position) == rolled { // #nosec G115 -- counts blocks
 		return nil, rolled, err
 	}
-	c, err := f.rows()
+	c, err := f.rowCondition()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -125,8 +125,8 @@ func (f Filter) tail(ctx context.Context, tx *sql.Tx, behind condition, limit in
 	return found, rolled, err
 }
 
-// rows is condition for the table of events, with a user's number in the place of the id.
-func (f Filter) rows() (condition, error) {
+// rowCondition is condition for the table of events, with a user's number in the place of the id.
+func (f Filter) rowCondition() (condition, error) {
 	user := f.UserID
 	f.UserID = ""
 	c, err := f.condition()
@@ -173,7 +173,7 @@ func (f Filter) read(ctx context.Context, tx *sql.Tx, found []spot, brief bool) 
 	}
 	f.From, f.To = time.UnixMicro(found[len(found)-1].time), time.UnixMicro(found[0].time+1)
 	f.Text = "" // takes longer than to unpack a row
-	c, err := f.rows()
+	c, err := f.rowCondition()
 	if err != nil {
 		return nil, err
 	}

@@ -58,10 +58,7 @@ func (s *Store) load(ctx context.Context, after uint64, blocks []Block) error {
 	if len(blocks) == 0 {
 		return nil
 	}
-	rows := 0
-	for i := range blocks {
-		rows += len(blocks[i].Events)
-	}
+	rows := rowsOf(blocks)
 	s.share(ctx, rows)
 	if err := s.put(ctx, blocks); err != nil {
 		return err
@@ -70,6 +67,13 @@ func (s *Store) load(ctx context.Context, after uint64, blocks []Block) error {
 	s.loaded(blocks)
 	s.compact(rows >= busyLoad)
 	return nil
+}
+
+func rowsOf(blocks []Block) (rows int) {
+	for i := range blocks {
+		rows += len(blocks[i].Events)
+	}
+	return rows
 }
 
 // put is the transaction of a load.

@@ -35,7 +35,7 @@ func (s *Store) share(ctx context.Context, events int) {
 	s.calm.Reset(calmAfter)
 }
 
-// spread gives DuckDB all its threads.
+// spread gives DuckDB all its threads, and lets checkpoints join row groups.
 func (s *Store) spread() {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -53,6 +53,6 @@ func (s *Store) work(ctx context.Context, threads, joins int) {
 	// A setting takes no bound value.
 	marks := strings.NewReplacer("{threads}", strconv.Itoa(threads), "{joins}", strconv.Itoa(joins))
 	if _, err := s.writer.ExecContext(ctx, marks.Replace(statement("working"))); err != nil {
-		s.log.Warn("DuckDB's threads could not be set", "path", s.path, "threads", threads, "error", err)
+		s.log.Warn("DuckDB's settings could not be changed", "path", s.path, "threads", threads, "joins", joins, "error", err)
 	}
 }

@@ -56,6 +56,13 @@ func TestRowGroupsAreNotJoinedWhileMuchIsLoaded(t *testing.T) {
 	if got := groups(t, s); !slices.Equal(got, []int64{busyLoad, 1, busyLoad}) {
 		t.Errorf("row groups of %d rows", got)
 	}
+	if _, err := s.writer.ExecContext(t.Context(), "DELETE FROM events WHERE seq = (SELECT min(seq) FROM events)"); err != nil {
+		t.Fatal(err)
+	}
+	write(busyLoad)
+	if got := groups(t, s); !slices.Equal(got, []int64{1, busyLoad, busyLoad}) {
+		t.Errorf("row groups of %d rows after one was deleted", got)
+	}
 	s.spread()
 	write(1)
 	if got := groups(t, s); !slices.Equal(got, []int64{2*busyLoad + 2}) {

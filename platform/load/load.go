@@ -71,8 +71,8 @@ type Store interface {
 	// the given one, and passes over those it has. After an error Reopen and Position
 	// say how much landed.
 	Load(ctx context.Context, after uint64, blocks []events.Block) error
-	// Room is how many rows a load should bring at most that follows on one of so many.
-	Room(rows int) int
+	// Room is how many rows a load should bring at most that follows on one of these blocks.
+	Room(blocks []events.Block) int
 	// Position is the sequence number of the last block stored.
 	Position(ctx context.Context) (uint64, error)
 	// Synced is that of the last block a crash does not take.
@@ -213,7 +213,6 @@ func (l *Loader) wait(ctx context.Context) error {
 // piece is what one load takes from the journal.
 type piece struct {
 	blocks []events.Block // none when there is nothing
-	rows   int            // in them, about
 	more   bool           // there was more than one load takes
 	err    error
 }
@@ -228,7 +227,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	next := l.ahead
 	l.ahead = nil
 	if next == nil {
-		next = l.prepare(ctx, l.position, l.store.Room(0))
+		next = l.prepare(ctx, l.position, l.store.Room(nil))
 	}
 	if next.err != nil || len(next.blocks) == 0 {
 		return false, next.err
@@ -245,7 +244,7 @@ func (l *Loader) step(ctx context.Context) (more bool, err error) {
 	// was something to put into it.
 	ready := make(chan *piece, 1)
 	if next.more {
-		room := l.store.Room(next.rows)
+		room := l.store.Room(next.blocks)
 		go func() { ready <- l.prepare(ctx, last, room) }()
 	}
 	err = l.store.Load(ctx, l.position, next.blocks)
@@ -288,9 +287,6 @@ func (l *Loader) prepare(ctx context.Context, after uint64, room int) *piece {
 	}
 	failpoint.Hit("load.read")
 	p := &piece{blocks: l.decode(blocks), more: blocks[len(blocks)-1].Seq < there}
-	for i := range p.blocks {
-		p.rows += len(p.blocks[i].Events)
-	}
 	for app, seen := range whoWasSeen(p.blocks) {
 		if err := l.seen.Seen(ctx, app, seen); err != nil {
 			return &piece{err: fmt.Errorf("tell who was seen: %w", err)}
