@@ -286,6 +286,8 @@ func (a *api) failure(ctx context.Context, err error) error {
 		return huma.Error409Conflict(backup.ErrBusy.Error())
 	case errors.Is(err, backup.ErrNoSpace):
 		return huma.NewError(http.StatusInsufficientStorage, err.Error())
+	case errors.Is(err, events.ErrMemory):
+		return huma.Error503ServiceUnavailable(events.ErrMemory.Error() + ": ask for a shorter range, or without bodies")
 	case errors.Is(err, context.DeadlineExceeded):
 		return huma.Error504GatewayTimeout("this takes too long: ask for a shorter range")
 	case ctx.Err() != nil:

@@ -68,7 +68,7 @@ type WireResponse struct {
 type eventsRequest struct {
 	Scope
 	Which
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many events to return at most." example:"100"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many events to return at most: fewer when their bodies would take more than 16 MiB." example:"100"`
 	Cursor string `query:"cursor" maxLength:"4096" doc:"The member next of the page before." example:""`
 	Bodies bool   `query:"bodies" default:"true" doc:"Whether to return request and response bodies." example:"true"`
 	Brief  bool   `query:"brief" default:"false" doc:"Whether to return only what a list shows, which is read in less than half the time: id, times, verb, path and query of the address, status, user, company, blocked_by, and of the metadata gatemeter.identity and gatemeter.refused. There are no bodies then." example:"false"`

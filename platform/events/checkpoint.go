@@ -27,8 +27,6 @@ const (
 	// maxUnsynced is after how many bytes of events a checkpoint is made before a
 	// row group is full: they are in memory, and in the journal, until then.
 	maxUnsynced = 192 << 20
-	// rowBytes is what an event takes besides its texts, about.
-	rowBytes = 300
 	// syncAgain is how often Sync tries while somebody reads what was before a change.
 	syncAgain = 100 * time.Millisecond
 )
@@ -45,9 +43,8 @@ type checkpoints struct {
 	due    atomic.Bool   // the last one failed
 	others sync.WaitGroup
 
-	// Of what came since the last one began; guarded by loading.
-	rows  int
-	bytes int64
+	unsynced bulk         // what came since the last one began; guarded by loading
+	heavy    atomic.Int64 // up to this block there are rows that are too large to be joined; 0: none
 }
 
 // loaded begins a checkpoint once the next load may not find room in the row group.
@@ -55,23 +52,23 @@ type checkpoints struct {
 // needs loading, and the file to be open.
 func (s *Store) loaded(blocks []Block) {
 	c := &s.checkpoints
-	c.rows += rowsOf(blocks)
-	for i := range blocks {
-		for k := range blocks[i].Events {
-			c.bytes += rowBytes + textBytes(&blocks[i].Events[k])
-		}
-	}
-	if c.rows < syncRows && c.bytes < maxUnsynced && !c.due.Load() {
+	c.unsynced.add(blocks)
+	if !c.unsynced.fills(1) && !c.due.Load() {
 		return
 	}
 	if !c.making.TryLock() {
-		if c.rows < 2*syncRows && c.bytes < 2*maxUnsynced {
+		if !c.unsynced.fills(2) {
 			return
 		}
 		c.making.Lock()
 	}
 	upTo := blocks[len(blocks)-1].Seq
-	c.rows, c.bytes = 0, 0
+	if err := s.weigh(context.Background(), upTo); err != nil {
+		s.log.Warn("the event store could not be written into its file", "path", s.path, "error", err)
+		c.due.Store(true)
+		c.making.Unlock()
+		return
+	}
 	s.aside("the event store could not be written into its file", func(ctx context.Context) error { return s.checkpoint(ctx, upTo) })
 }
 
@@ -79,7 +76,7 @@ func (s *Store) loaded(blocks []Block) {
 func (s *Store) Room(blocks []Block) int {
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	if s.checkpoints.rows+rowsOf(blocks) < syncRows {
+	if s.checkpoints.unsynced.events.rows+rowsOf(blocks) < syncRows {
 		return LoadRows
 	}
 	return duringRows
@@ -139,11 +136,10 @@ func (s *Store) syncHeld(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.checkpoint(ctx, upTo); err != nil {
+		if err := s.weigh(ctx, upTo); err != nil {
 			return err
 		}
-		c.rows, c.bytes = 0, 0
-		return nil
+		return s.checkpoint(ctx, upTo)
 	})
 }
 

@@ -39,7 +39,7 @@ func holds(t *testing.T, s *Store, position uint64, rows int64) {
 
 func TestALoadDuringACheckpointMayBringMore(t *testing.T) {
 	s := open(t)
-	s.checkpoints.rows = syncRows - 15
+	s.checkpoints.unsynced.events.rows = syncRows - 15
 	rows := func(n int) []Block { return []Block{{Events: calls(n)}} }
 	if few, many := s.Room(rows(14)), s.Room(rows(15)); few != LoadRows || many != duringRows {
 		t.Errorf("room for %d rows, and for %d during the checkpoint", few, many)
@@ -53,14 +53,14 @@ func TestTheFileIsWrittenWhenARowGroupIsFull(t *testing.T) {
 		s.checkpoints.others.Wait()
 	}
 	load()
-	s.checkpoints.rows = syncRows - 15
+	s.checkpoints.unsynced.events.rows = syncRows - 15
 	load()
 	if s.Synced() != 0 {
 		t.Error("it was written before the row group was full")
 	}
 	load()
-	if s.Synced() != 3 || s.checkpoints.rows != 0 {
-		t.Errorf("written up to block %d of 3, and %d rows are not", s.Synced(), s.checkpoints.rows)
+	if s.Synced() != 3 || s.checkpoints.unsynced.events.rows != 0 {
+		t.Errorf("written up to block %d of 3, and %d rows are not", s.Synced(), s.checkpoints.unsynced.events.rows)
 	}
 	load()
 	holds(t, s, 4, 40)
@@ -74,14 +74,14 @@ func TestTheFileIsWrittenWhenARowGroupIsFull(t *testing.T) {
 func TestTheFileIsWrittenWhenThereAreManyBytes(t *testing.T) {
 	s := open(t)
 	loadNext(t, s, "a", noon, calls(10)...)
-	if got := s.checkpoints.bytes; got < 10*rowBytes || got > 20*rowBytes {
+	if got := s.checkpoints.unsynced.bytes(); got < 10*rowBytes || got > 20*rowBytes {
 		t.Errorf("10 small events count as %d bytes", got)
 	}
-	s.checkpoints.bytes = maxUnsynced
+	s.checkpoints.unsynced.bodies = run{rows: 50_000, bytes: maxUnsynced}
 	loadNext(t, s, "a", noon, calls(10)...)
 	s.checkpoints.others.Wait()
-	if s.Synced() != 2 || s.checkpoints.bytes != 0 || s.checkpoints.rows != 0 {
-		t.Errorf("written up to block %d of 2, with %d bytes and %d rows to come", s.Synced(), s.checkpoints.bytes, s.checkpoints.rows)
+	if s.Synced() != 2 || s.checkpoints.unsynced != (bulk{}) || s.checkpoints.heavy.Load() != 0 {
+		t.Errorf("written up to block %d of 2, %+v to come, heavy up to %d", s.Synced(), s.checkpoints.unsynced, s.checkpoints.heavy.Load())
 	}
 }
 
@@ -89,7 +89,7 @@ func TestTheFileIsWrittenWhenThereAreManyBytes(t *testing.T) {
 func TestALoadWaitsForACheckpointWhenThereIsAsMuchAgain(t *testing.T) {
 	s := open(t)
 	s.checkpoints.making.Lock()
-	s.checkpoints.rows = 2*syncRows - 15
+	s.checkpoints.unsynced.events.rows = 2*syncRows - 15
 	loadNext(t, s, "a", noon, calls(10)...)
 	loaded := make(chan error, 1)
 	go func() {
@@ -150,7 +150,7 @@ func TestACheckpointOfAFormerOpening(t *testing.T) {
 	s := open(t)
 	loadNext(t, s, "a", noon, calls(10)...)
 	before := s.checkpoints.synced.Load()
-	s.checkpoints.rows = syncRows
+	s.checkpoints.unsynced.events.rows = syncRows
 	s.use.Lock() // whoever makes it has to wait
 	s.opening--
 	s.loaded([]Block{{Seq: 99}})
@@ -176,7 +176,7 @@ func TestSyncWaitsForWhoReads(t *testing.T) {
 		if err := s.Sync(short); !isBusy(err) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("written while somebody reads: %v", err)
 		}
-		s.checkpoints.rows = syncRows
+		s.checkpoints.unsynced.events.rows = syncRows
 		loadNext(t, s, "a", noon, calls(10)...)
 		s.checkpoints.others.Wait()
 		if s.Synced() != 0 || !s.checkpoints.due.Load() {

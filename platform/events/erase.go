@@ -172,19 +172,75 @@ func (s *Store) makeEmpty(ctx context.Context, path string) (err error) {
 	return os.Chmod(path, 0o600)
 }
 
+// copyRows copies the rows of every table. Those that DuckDB must not unpack together
+// are in row groups of few rows, and stay in such.
 func (s *Store) copyRows(ctx context.Context, path string) (err error) {
-	var name string
-	err = query(ctx, s.writer, question{sql: statement("database_name")}, func(rows *sql.Rows) error { return rows.Scan(&name) })
-	if err != nil {
-		return err
+	// A statement that attaches takes no bound values.
+	marks := strings.NewReplacer("{path}", strings.ReplaceAll(path, "'", "''"), "{file}", fileOptions)
+	if _, err := s.writer.ExecContext(ctx, marks.Replace(statement("rewrite_begin"))); err != nil {
+		return fmt.Errorf("event store: %w", err)
 	}
 	defer func() {
 		_, end := s.writer.ExecContext(ctx, statement("rewrite_end"))
 		err = errors.Join(err, end)
 	}()
-	marks := strings.NewReplacer("{path}", strings.ReplaceAll(path, "'", "''"), "{name}", strings.ReplaceAll(name, `"`, `""`), "{file}", fileOptions)
+	if s.checkpoints.heavy.Load() == 0 {
+		return s.copyAll(ctx)
+	}
+	tables, err := valuesOf[string](ctx, s.writer, question{sql: statement("tables")})
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if err := s.copyTable(ctx, table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) copyAll(ctx context.Context) error {
+	name, err := valuesOf[string](ctx, s.writer, question{sql: statement("database_name")})
+	if err != nil {
+		return err
+	}
+	marks := strings.NewReplacer("{name}", strings.ReplaceAll(name[0], `"`, `""`))
 	_, err = s.writer.ExecContext(ctx, marks.Replace(statement("rewrite")))
 	return err
+}
+
+// copyTable copies row group after row group, and writes each into the new file before
+// the next.
+func (s *Store) copyTable(ctx context.Context, table string) error {
+	groups, err := valuesOf[int64](ctx, s.writer, question{sql: statement("row_groups"), args: []any{table}})
+	if err != nil {
+		return err
+	}
+	there, err := countRows(ctx, s.writer, table, condition{sql: "true"})
+	if err != nil {
+		return err
+	}
+	copyGroup := build("rewrite_group", map[string]string{"table": table}, condition{}, nil, nil)
+	begin, copied := int64(0), int64(0)
+	for _, rows := range groups {
+		result, err := s.writer.ExecContext(ctx, copyGroup.sql, begin, begin+rows)
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", table, err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", table, err)
+		}
+		if _, err := s.writer.ExecContext(ctx, statement("rewrite_checkpoint")); err != nil {
+			return fmt.Errorf("copy %s: %w", table, err)
+		}
+		begin += rows
+		copied += n
+	}
+	if copied != there {
+		return fmt.Errorf("copy %s: of %d rows %d were copied", table, there, copied)
+	}
+	return nil
 }
 
 // swap puts the file at path into the place of the store's.

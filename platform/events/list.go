@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,12 +20,14 @@ import (
 const (
 	defaultPage = 100
 	maxPage     = 1000
+	// maxPageBodies bounds the bodies of a page, in bytes.
+	maxPageBodies = 16 << 20
 )
 
 // List returns the events that f selects, newest first, and the cursor of the
 // next page; "" is the end. Events of the same time are in the order of their
 // transaction ids, so that paging neither misses nor repeats one. Pages longer
-// than 1000 are cut to that.
+// than 1000, or with more than 16 MiB of bodies, are cut to that.
 func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event, next string, err error) {
 	if _, err := f.condition(); err != nil {
 		return nil, "", err
@@ -57,7 +60,12 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 		if p.Brief || !p.Bodies {
 			return nil
 		}
-		return addBodies(ctx, tx, f.App, events)
+		with, err := addBodies(ctx, tx, f.App, events, maxPageBodies)
+		if with < len(events) {
+			events = events[:with]
+			next = cursorAt(&events[with-1])
+		}
+		return err
 	})
 	if err != nil {
 		return nil, "", err
@@ -222,7 +230,8 @@ func (s *Store) Get(ctx context.Context, app, transactionID string) (wire.Event,
 				break
 			}
 		}
-		return addBodies(ctx, tx, app, events)
+		_, err := addBodies(ctx, tx, app, events, maxPageBodies)
+		return err
 	})
 	if err != nil {
 		return wire.Event{}, err
@@ -244,23 +253,53 @@ func likely(transactionID string) []window {
 	return []window{{begin: at.Add(-maxAhead), end: at.Add(maxAhead)}, {}}
 }
 
-// addBodies reads the bodies of events, which are newest first.
-func addBodies(ctx context.Context, tx *sql.Tx, app string, events []wire.Event) error {
-	if len(events) == 0 {
-		return nil
+// addBodies reads the bodies of the first events of a list, and returns of how many: at
+// least of one, and of all unless they have more bytes than most.
+func addBodies(ctx context.Context, tx *sql.Tx, app string, list []wire.Event, most int) (with int, err error) {
+	for with = len(list); with > 0; {
+		rows, bytes, err := readBodies(ctx, tx, app, list[:with], most)
+		if err != nil {
+			return 0, err
+		}
+		if bytes <= most || with == 1 {
+			break
+		}
+		with = max(1, min(with-1, most*rows/bytes))
 	}
-	byID := make(map[string]*wire.Event, len(events))
-	newest, oldest := events[0].Request.Time, events[len(events)-1].Request.Time
-	args := []any{app, oldest.UnixMicro(), newest.UnixMicro()}
-	for i := range events {
-		byID[events[i].TransactionID] = &events[i]
-		args = append(args, events[i].Request.Time.UnixMicro())
-	}
-	const mark = "make_timestamp(?::BIGINT)"
-	marks := map[string]string{"times": strings.Repeat(mark+", ", len(events)-1) + mark}
-	q := build("bodies", marks, condition{}, args, nil)
-	return query(ctx, tx, q, func(rows *sql.Rows) error { return scanBodies(rows, byID) })
+	return with, nil
 }
+
+// readBodies reads the bodies of events, and ends early when these have more bytes than
+// most. It counts what it has read.
+func readBodies(ctx context.Context, tx *sql.Tx, app string, list []wire.Event, most int) (rows, bytes int, err error) {
+	byID := make(map[string]*wire.Event, len(list))
+	args := make([]any, 3, 3+len(list))
+	oldest, newest := maxMicros, minMicros
+	for i := range list {
+		at := list[i].Request.Time.UnixMicro()
+		oldest, newest = min(oldest, at), max(newest, at)
+		args = append(args, at)
+		byID[list[i].TransactionID] = &list[i]
+	}
+	args[0], args[1], args[2] = app, oldest, newest
+	const mark = "make_timestamp(?::BIGINT)"
+	marks := map[string]string{"times": strings.Repeat(mark+", ", len(list)-1) + mark}
+	err = query(ctx, tx, build("bodies", marks, condition{}, args, nil), func(r *sql.Rows) error {
+		n, err := scanBodies(r, byID)
+		if rows++; err == nil && bytes+n > most && rows > 1 {
+			err = errEnough
+		}
+		bytes += n
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return rows, bytes, err
+}
+
+// errEnough ends a query.
+var errEnough = errors.New("enough was read")
 
 // cursorAt points behind e.
 func cursorAt(e *wire.Event) string {

@@ -166,9 +166,9 @@ func (s *Store) count(ctx context.Context, table string, c condition) (n int64, 
 	return n, err
 }
 
-func countRows(ctx context.Context, tx *sql.Tx, table string, c condition) (n int64, err error) {
+func countRows(ctx context.Context, db querier, table string, c condition) (n int64, err error) {
 	q := build("prune_count", map[string]string{"table": table}, c, nil, nil)
-	err = query(ctx, tx, q, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	err = query(ctx, db, q, func(rows *sql.Rows) error { return rows.Scan(&n) })
 	return n, err
 }
 

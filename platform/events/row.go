@@ -174,29 +174,36 @@ func userKey(app, user string) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:]) >> 4) // #nosec G115 -- 60 bits
 }
 
-// textBytes is how much there is to be compressed of an event, about.
-func textBytes(e *wire.Event) int64 {
-	n := len(e.Request.URI) + len(e.Request.Body) + len(e.Metadata)
+// textBytes is how much there is to be compressed of an event besides its bodies, about.
+func textBytes(e *wire.Event) int {
+	n := len(e.Request.URI) + len(e.Metadata)
 	for _, h := range e.Request.Headers {
 		n += len(h.Name) + len(h.Value)
 	}
-	if a := e.Response; a != nil {
-		n += len(a.Body)
-		for _, h := range a.Headers {
+	if e.Response != nil {
+		for _, h := range e.Response.Headers {
 			n += len(h.Name) + len(h.Value)
 		}
 	}
-	return int64(n)
+	return n
+}
+
+func bodyBytes(e *wire.Event) int {
+	n := len(e.Request.Body)
+	if e.Response != nil {
+		n += len(e.Response.Body)
+	}
+	return n
 }
 
 // appendBodyRow appends a row of the table bodies, when the event has any.
 func appendBodyRow(a *appender, app string, received time.Time, e *wire.Event) error {
+	if bodyBytes(e) == 0 {
+		return nil
+	}
 	var answer wire.Response
 	if e.Response != nil {
 		answer = *e.Response
-	}
-	if len(e.Request.Body) == 0 && len(answer.Body) == 0 {
-		return nil
 	}
 	a.text(text(app))
 	a.text(text(e.TransactionID))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatemeter/gatemeter/moesif/wire"
@@ -161,7 +160,11 @@ func (q Search) page(ctx context.Context, tx *sql.Tx, c condition, found *Found)
 	if err != nil || !q.Bodies || len(found.Events) == 0 {
 		return err
 	}
-	return addBodiesOfAny(ctx, tx, q.Filter.App, found.Events)
+	with, err := addBodies(ctx, tx, q.Filter.App, found.Events, maxBodies)
+	if err == nil && with < len(found.Events) {
+		err = fmt.Errorf("%w: size: the bodies of these hits have more than %d MiB: ask for fewer hits, or with _source false", ErrQuestion, maxBodies>>20)
+	}
+	return err
 }
 
 // after narrows c to what comes behind q.After.
@@ -199,42 +202,4 @@ func sortValue(v any) any {
 		return n
 	}
 	return nil
-}
-
-// addBodiesOfAny is addBodies for events in any order.
-func addBodiesOfAny(ctx context.Context, tx *sql.Tx, app string, list []wire.Event) error {
-	oldest, newest := &list[0], &list[0]
-	byID := make(map[string]*wire.Event, len(list))
-	for i := range list {
-		e := &list[i]
-		byID[e.TransactionID] = e
-		if e.Request.Time.Before(oldest.Request.Time) {
-			oldest = e
-		}
-		if e.Request.Time.After(newest.Request.Time) {
-			newest = e
-		}
-	}
-	args := []any{app, oldest.Request.Time.UnixMicro(), newest.Request.Time.UnixMicro()}
-	for i := range list {
-		args = append(args, list[i].Request.Time.UnixMicro())
-	}
-	const mark = "make_timestamp(?::BIGINT)"
-	marks := map[string]string{"times": strings.Repeat(mark+", ", len(list)-1) + mark}
-	return query(ctx, tx, build("bodies", marks, condition{}, args, nil), func(rows *sql.Rows) error {
-		if err := scanBodies(rows, byID); err != nil {
-			return err
-		}
-		read := 0
-		for i := range list {
-			read += len(list[i].Request.Body)
-			if list[i].Response != nil {
-				read += len(list[i].Response.Body)
-			}
-		}
-		if read > maxBodies {
-			return fmt.Errorf("%w: size: the bodies of these hits have more than %d MiB: ask for fewer hits, or with _source false", ErrQuestion, maxBodies>>20)
-		}
-		return nil
-	})
 }

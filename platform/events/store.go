@@ -32,6 +32,10 @@ const (
 // for whoever loads to do so.
 var ErrDown = errors.New("the event store is down")
 
+// ErrMemory is returned for what needs more memory than DuckDB may use, beside what
+// else is asked at the moment.
+var ErrMemory = errors.New("this needs more memory than the event store may use")
+
 // Options of a Store. The zero value is usable.
 type Options struct {
 	MemoryLimit int64 // bytes DuckDB may use, at least 64 MiB; 0: 256 MiB
@@ -145,6 +149,14 @@ func (s *Store) open(ctx context.Context) error {
 	if err == nil && s.tail.events >= maxTail { // a store that had no rollups
 		err = s.rollUp(ctx)
 	}
+	var heavy int64
+	if err == nil {
+		heavy, err = readHeavy(ctx, db)
+		s.checkpoints.heavy.Store(heavy)
+	}
+	if err == nil {
+		err = s.settle(ctx)
+	}
 	if err == nil {
 		err = os.Chmod(s.path, 0o600)
 	}
@@ -152,7 +164,7 @@ func (s *Store) open(ctx context.Context) error {
 		return errors.Join(err, db.Close())
 	}
 	s.counted.changes() // what the last load did was not known
-	s.checkpoints.rows, s.checkpoints.bytes = 0, 0
+	s.checkpoints.unsynced = bulk{}
 	s.checkpoints.due.Store(false)
 	s.checkpoints.synced.Store(position)
 	s.opening++
@@ -177,6 +189,7 @@ func (s *Store) openAt(path string) (*sql.DB, error) {
 		"autoinstall_known_extensions": {"false"},
 		"autoload_known_extensions":    {"false"},
 		"preserve_insertion_order":     {"false"},
+		"max_vacuum_tasks":             {"0"}, // until it is known whether row groups may be joined
 		// Rows that were found are read by their numbers, up to so many: with more
 		// of them everything between the first and the last would be unpacked.
 		"dynamic_or_filter_threshold": {strconv.Itoa(2 * maxPage)},
@@ -302,9 +315,13 @@ func (s *Store) do(f func() error) error {
 		return errors.Join(ErrDown, s.Ready())
 	}
 	err := f()
-	if isFatal(err) {
+	var d *duckdb.Error
+	switch {
+	case isFatal(err):
 		err = fmt.Errorf("%w: %w", ErrDown, err)
 		s.setTrouble(err)
+	case errors.As(err, &d) && d.Type == duckdb.ErrorTypeOutOfMemory:
+		err = fmt.Errorf("%w: %w", ErrMemory, err)
 	}
 	return err
 }
@@ -350,4 +367,15 @@ func query(ctx context.Context, db querier, q question, row func(*sql.Rows) erro
 		return fmt.Errorf("event store: %w", err)
 	}
 	return nil
+}
+
+// valuesOf returns the values of a query's only column.
+func valuesOf[T any](ctx context.Context, db querier, q question) (values []T, err error) {
+	err = query(ctx, db, q, func(rows *sql.Rows) error {
+		var v T
+		err := rows.Scan(&v)
+		values = append(values, v)
+		return err
+	})
+	return values, err
 }

@@ -30,7 +30,10 @@ func openWith(t testing.TB, o Options) *Store {
 
 func openPath(t testing.TB, path string, o Options) *Store {
 	t.Helper()
-	o.MemoryLimit, o.Logger = 512<<20, slog.New(slog.DiscardHandler)
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = 512 << 20
+	}
+	o.Logger = slog.New(slog.DiscardHandler)
 	s, err := Open(path, o)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,8 @@ package events
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -27,32 +29,45 @@ func (s *Store) share(ctx context.Context, events int) {
 	if events < busyLoad {
 		return
 	}
-	if s.calm == nil {
-		s.work(ctx, max(1, s.o.Threads/2), 0)
-		s.calm = time.AfterFunc(calmAfter, s.spread)
+	if s.calm != nil {
+		s.calm.Reset(calmAfter)
 		return
 	}
-	s.calm.Reset(calmAfter)
+	s.calm = time.AfterFunc(calmAfter, s.spread)
+	if err := s.settle(ctx); err != nil {
+		s.log.Warn("loading could not take threads from DuckDB", "path", s.path, "error", err)
+	}
 }
 
 // spread gives DuckDB all its threads, and lets checkpoints join row groups.
 func (s *Store) spread() {
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	_ = s.do(func() error { // a store that was opened again has them
-		if s.calm != nil {
-			s.calm = nil
-			s.work(context.Background(), s.o.Threads, joins)
+	err := s.do(func() error {
+		if s.calm == nil { // a store that was opened again has them
+			return nil
 		}
-		return nil
+		s.calm = nil
+		return s.settle(context.Background())
 	})
+	if err != nil && !errors.Is(err, ErrDown) {
+		s.log.Warn("DuckDB could not be given back its threads", "path", s.path, "error", err)
+	}
 }
 
-// work says how DuckDB works.
-func (s *Store) work(ctx context.Context, threads, joins int) {
-	// A setting takes no bound value.
-	marks := strings.NewReplacer("{threads}", strconv.Itoa(threads), "{joins}", strconv.Itoa(joins))
-	if _, err := s.writer.ExecContext(ctx, marks.Replace(statement("working"))); err != nil {
-		s.log.Warn("DuckDB's settings could not be changed", "path", s.path, "threads", threads, "joins", joins, "error", err)
+// settle says how DuckDB works, by what is loaded and what rows there are.
+func (s *Store) settle(ctx context.Context) error {
+	threads, tasks := s.o.Threads, joins
+	if s.calm != nil {
+		threads = max(1, threads/2)
 	}
+	if s.calm != nil || s.checkpoints.heavy.Load() > 0 {
+		tasks = 0
+	}
+	// A setting takes no bound value.
+	marks := strings.NewReplacer("{threads}", strconv.Itoa(threads), "{joins}", strconv.Itoa(tasks))
+	if _, err := s.writer.ExecContext(ctx, marks.Replace(statement("working"))); err != nil {
+		return fmt.Errorf("event store: %w", err)
+	}
+	return nil
 }

@@ -25,7 +25,7 @@ const (
 	restEvery = 4 * time.Second
 	// syncEvery bounds how long what is stored stays in the journal too, where it
 	// comes so slowly that the store sees no reason to write its file.
-	syncEvery = 5 * time.Minute
+	syncEvery = time.Hour
 	// syncWait is how long loading stands still for it while somebody reads.
 	syncWait = time.Second
 

@@ -238,6 +238,8 @@ func failure(ctx context.Context, err error) *problem {
 		return refusal(http.StatusNotFound, "there is none with this id")
 	case errors.Is(err, events.ErrQuestion):
 		return refusal(http.StatusBadRequest, err.Error())
+	case errors.Is(err, events.ErrMemory):
+		return refusal(http.StatusServiceUnavailable, events.ErrMemory.Error()+": ask for a shorter range")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return refusal(http.StatusGatewayTimeout, "this takes too long: ask for a shorter range")
 	case ctx.Err() != nil:

@@ -7825,7 +7825,7 @@ export interface operations {
                 q?: string;
                 /** @description Only calls that failed: a status of 400 and above, or no answer. */
                 errors?: boolean;
-                /** @description How many events to return at most. */
+                /** @description How many events to return at most: fewer when their bodies would take more than 16 MiB. */
                 limit?: number;
                 /** @description The member next of the page before. */
                 cursor?: string;

@@ -1,0 +1,2 @@
+SET preserve_insertion_order = true;
+ATTACH '{path}' AS rewritten ({file});

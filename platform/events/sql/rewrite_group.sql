@@ -1,0 +1,4 @@
+INSERT INTO rewritten.{table}
+SELECT *
+FROM {table}
+WHERE rowid >= ? AND rowid < ?;
