@@ -158,5 +158,6 @@ func (s *Store) checkpoint(ctx context.Context, upTo uint64) error {
 	failpoint.Hit("events.folded")
 	s.checkpoints.due.Store(false)
 	s.checkpoints.synced.Store(upTo)
+	giveBack()
 	return nil
 }
