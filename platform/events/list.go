@@ -115,12 +115,9 @@ func (f Filter) newest(ctx context.Context, tx *sql.Tx, behind condition, limit 
 
 // tail finds what is not rolled up, and returns how far that begins.
 func (f Filter) tail(ctx context.Context, tx *sql.Tx, behind condition, limit int) (found []spot, rolled int64, err error) {
-	rolled, err = readRolled(ctx, tx)
-	if err != nil {
-		return nil, 0, err
-	}
-	position, err := readPosition(ctx, tx)
-	if err != nil || int64(position) == rolled { // #nosec G115 -- counts blocks
+	var position int64
+	err = query(ctx, tx, question{sql: statement("reach")}, func(rows *sql.Rows) error { return rows.Scan(&position, &rolled) })
+	if err != nil || position == rolled {
 		return nil, rolled, err
 	}
 	c, err := f.rowCondition()
@@ -173,24 +170,18 @@ func findBy(ctx context.Context, tx *sql.Tx, statement string, c condition, limi
 	return found, err
 }
 
-// read reads the events of f that were found, without bodies, newest first; brief
+// read reads the events that were found of f, without bodies, newest first; brief
 // reads only what a list shows.
 func (f Filter) read(ctx context.Context, tx *sql.Tx, found []spot, brief bool) (events []wire.Event, err error) {
 	if len(found) == 0 {
 		return nil, nil
-	}
-	f.From, f.To = time.UnixMicro(found[len(found)-1].time), time.UnixMicro(found[0].time+1)
-	f.Text = "" // takes longer than to unpack a row
-	c, err := f.rowCondition()
-	if err != nil {
-		return nil, err
 	}
 	args := make([]any, len(found))
 	for i := range found {
 		args[i] = found[i].row
 	}
 	marks := map[string]string{"columns": f.columns(brief), "rows": strings.Repeat("?, ", len(found)-1) + "?"}
-	err = query(ctx, tx, build("list", marks, c, nil, args), func(rows *sql.Rows) error {
+	err = query(ctx, tx, build("list", marks, condition{}, args, nil), func(rows *sql.Rows) error {
 		var identity, refused nullText
 		e, err := scanEvent(rows, &identity, &refused)
 		if err == nil && (identity != "" || refused != "") {

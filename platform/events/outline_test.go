@@ -1,6 +1,8 @@
 package events
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -115,5 +117,49 @@ func TestARareCustomersWindowLeavesOutTheLongestGaps(t *testing.T) {
 		if satisfied(c, noon.Add(at)) != want {
 			t.Errorf("%s from noon: %v, want %v", at, !want, want)
 		}
+	}
+}
+
+func TestAUsersCallsAreFoundHoweverOldTheyAre(t *testing.T) {
+	s := open(t)
+	var want []string
+	for i, age := range []time.Duration{0, time.Hour, day - time.Second, day, 5 * day, 30 * day, 31 * day, 32 * day, 400 * day} {
+		e := call(fmt.Sprint("u", i), 0)
+		e.UserID = "u"
+		e.Request.Time = noon.Add(-age)
+		want = append(want, e.TransactionID)
+		other := call(fmt.Sprint("other", i), 0)
+		other.Request.Time = noon.Add(-age)
+		loadNext(t, s, "a", noon, e, other)
+	}
+	if err := s.rollUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tail := call("tail", 1)
+	tail.UserID = "u"
+	loadNext(t, s, "a", noon, tail)
+	want = append([]string{"tail"}, want...)
+	for _, limit := range []int{1, 3, 100} {
+		var got []string
+		p := Page{Limit: limit}
+		for {
+			list, next, err := s.List(t.Context(), Filter{App: "a", UserID: "u"}, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range list {
+				got = append(got, list[i].TransactionID)
+			}
+			if p.Cursor = next; next == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("by pages of %d: %q", limit, got)
+		}
+	}
+	list, _, err := s.List(t.Context(), Filter{App: "a", UserID: "u", From: noon.Add(-31 * day), To: noon.Add(-time.Hour)}, Page{})
+	if err != nil || len(list) != 5 || list[0].TransactionID != "u2" || list[4].TransactionID != "u6" {
+		t.Errorf("within a month: %d, %v", len(list), err)
 	}
 }

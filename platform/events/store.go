@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -197,6 +198,9 @@ func (s *Store) openAt(path string) (*sql.DB, error) {
 	// The journal has what is not in the file. To write it into a log of DuckDB's, too,
 	// took a fifth of the time of loading.
 	options := "RECOVERY_MODE no_wal_writes, " + fileOptions
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		options += ", BLOCK_SIZE " + strconv.Itoa(fileBlock)
+	}
 	if s.o.ReadOnly {
 		options = "READ_ONLY"
 	}
