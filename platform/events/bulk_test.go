@@ -237,3 +237,22 @@ func TestLargeRowsOfThePreviousSchemaAreNotJoined(t *testing.T) {
 		}
 	}
 }
+
+func TestAPageWhoseBodiesCannotBeReadIsAnError(t *testing.T) {
+	s := open(t)
+	loadNext(t, s, "app", noon, heavyCalls(rand.NewChaCha8([32]byte{}), 0, 3, 100)...)
+	if _, err := s.writer.ExecContext(t.Context(), "ALTER TABLE bodies DROP COLUMN response_body"); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int{1, 2, 10} {
+		if list, next, err := s.List(t.Context(), Filter{App: "app"}, Page{Limit: limit, Bodies: true}); err == nil || list != nil || next != "" {
+			t.Errorf("%d events, next %q, %v", len(list), next, err)
+		}
+	}
+	if _, err := s.Get(t.Context(), "app", "heavy-0001"); err == nil {
+		t.Error("an event without its bodies")
+	}
+	if _, err := s.Search(t.Context(), Search{Filter: Filter{App: "app"}, Limit: 2, Bodies: true}); err == nil {
+		t.Error("hits without their bodies")
+	}
+}

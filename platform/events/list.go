@@ -61,7 +61,7 @@ func (s *Store) List(ctx context.Context, f Filter, p Page) (events []wire.Event
 			return nil
 		}
 		with, err := addBodies(ctx, tx, f.App, events, maxPageBodies)
-		if with < len(events) {
+		if err == nil && with < len(events) {
 			events = events[:with]
 			next = cursorAt(&events[with-1])
 		}
