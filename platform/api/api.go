@@ -37,7 +37,7 @@ type Books interface {
 }
 
 // Events answers questions about what is stored. Their errors wrap
-// events.ErrQuestion or events.ErrNotFound when the caller can mend them.
+// events.ErrQuestion, events.ErrNotFound or events.ErrMemory when the caller can mend them.
 type Events interface {
 	List(ctx context.Context, f events.Filter, p events.Page) (list []wire.Event, next string, err error)
 	Get(ctx context.Context, app, transactionID string) (wire.Event, error)

@@ -95,8 +95,13 @@ func (s *Store) weigh(ctx context.Context, upTo uint64) error {
 	return nil
 }
 
-// readHeavy returns up to which block there are rows that must not be joined.
-func readHeavy(ctx context.Context, db querier) (heavy int64, err error) {
-	err = query(ctx, db, question{sql: statement("heavy")}, func(rows *sql.Rows) error { return rows.Scan(&heavy) })
-	return heavy, err
+// readHeavy finds out up to which block there are rows that must not be joined. It needs
+// use held for writing.
+func (s *Store) readHeavy(ctx context.Context, db querier) error {
+	return query(ctx, db, question{sql: statement("heavy")}, func(rows *sql.Rows) error {
+		var heavy int64
+		err := rows.Scan(&heavy)
+		s.checkpoints.heavy.Store(heavy)
+		return err
+	})
 }

@@ -150,10 +150,8 @@ func (s *Store) open(ctx context.Context) error {
 	if err == nil && s.tail.events >= maxTail { // a store that had no rollups
 		err = s.rollUp(ctx)
 	}
-	var heavy int64
 	if err == nil {
-		heavy, err = readHeavy(ctx, db)
-		s.checkpoints.heavy.Store(heavy)
+		err = s.readHeavy(ctx, db)
 	}
 	if err == nil {
 		err = s.settle(ctx)

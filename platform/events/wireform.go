@@ -107,23 +107,3 @@ func (t *nullText) Scan(v any) error {
 	}
 	return nil
 }
-
-// scanBodies puts a row of the table bodies into the event it belongs to.
-func scanBodies(rows *sql.Rows, byID map[string]*wire.Event) (bytes int, err error) {
-	var id string
-	var request, requestEncoding, response, responseEncoding nullText
-	if err := rows.Scan(&id, &request, &requestEncoding, &response, &responseEncoding); err != nil {
-		return 0, fmt.Errorf("read bodies: %w", err)
-	}
-	e := byID[id]
-	if e == nil {
-		return 0, nil
-	}
-	if request != "" {
-		e.Request.Body, e.Request.TransferEncoding = []byte(request), string(requestEncoding)
-	}
-	if response != "" && e.Response != nil {
-		e.Response.Body, e.Response.TransferEncoding = []byte(response), string(responseEncoding)
-	}
-	return len(request) + len(response), nil
-}
