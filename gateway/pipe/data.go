@@ -125,7 +125,7 @@ func (d *data) Serve(w http.ResponseWriter, r *http.Request, values []string) {
 	ctx, cancel := context.WithTimeout(r.Context(), d.timeout)
 	defer cancel()
 	body := openUpload(w, r)
-	defer body.finish(w)
+	defer body.finish()
 	call := d.inbound.call(r, values, body)
 	var answer *backend.Answer
 	var err error

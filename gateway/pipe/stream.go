@@ -45,7 +45,7 @@ func (s *stream) Serve(w http.ResponseWriter, r *http.Request, values []string) 
 	ctx, hold, cancel := s.deadline(r.Context())
 	defer cancel()
 	body := openUpload(w, r)
-	defer body.finish(w)
+	defer body.finish()
 	call := s.inbound.call(r, values, body)
 	var resp *http.Response
 	var err error

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -13,8 +14,10 @@ import (
 type upload struct {
 	io.ReadCloser
 	w        http.ResponseWriter // of HTTP/1.x; nil: of HTTP/2, which ends bodies by itself
-	ended    atomic.Bool
-	from, to http.Header // trailers: copied, for the names that to has, when the body ends
+	mu       sync.Mutex          // held while the body is read
+	ended    atomic.Bool         // all of it was read
+	over     atomic.Bool         // nobody but net/http may read it any more
+	from, to http.Header         // trailers: copied, for the names that to has, when the body ends
 }
 
 // openUpload prepares r's body: the answer may begin while it is still read. nil
@@ -32,6 +35,11 @@ func openUpload(w http.ResponseWriter, r *http.Request) *upload {
 
 // Read implements io.Reader.
 func (u *upload) Read(p []byte) (int, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.over.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := u.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		for name := range u.to {
@@ -42,18 +50,41 @@ func (u *upload) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// lingering is how long a client may go on sending a body that the backend did not
-// wait for, before its connection is closed.
-const lingering = 100 * time.Millisecond
+const (
+	// lingering is how long a client may go on sending a body that the backend did not
+	// wait for, before its connection is closed.
+	lingering = 100 * time.Millisecond
 
-// Close implements io.Closer. net/http reads what has not come yet, so that a client
-// which sends nothing would hold up whoever closes its body. The connection of such a
-// client is not used again.
+	// tolerated is how much of it, in bytes, is thrown away meanwhile: what net/http
+	// throws away when a request ends.
+	tolerated = 256 << 10
+)
+
+// Close implements io.Closer. What comes in for a little longer is thrown away, so
+// that a client which first sends everything gets to read the answer. net/http closes
+// the body, and does not use the connection of a client that sends nothing again.
 func (u *upload) Close() error {
-	if u.w != nil && !u.ended.Load() {
-		_ = http.NewResponseController(u.w).SetReadDeadline(time.Now().Add(lingering)) // fails only where there is no connection any more
+	if u.w == nil {
+		return u.ReadCloser.Close()
 	}
-	return u.ReadCloser.Close()
+	if u.over.Load() || u.ended.Load() {
+		return nil
+	}
+	u.linger() // first: somebody may be reading
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.over.Load() {
+		return nil
+	}
+	if _, err := io.CopyN(io.Discard, u.ReadCloser, tolerated); errors.Is(err, io.EOF) {
+		u.ended.Store(true)
+	}
+	return nil
+}
+
+// linger bounds what is read from the client from now on.
+func (u *upload) linger() {
+	_ = http.NewResponseController(u.w).SetReadDeadline(time.Now().Add(lingering)) // fails only where there is no connection any more
 }
 
 // answered is called before the answer begins; u may be nil. When the body is still
@@ -65,12 +96,22 @@ func (u *upload) answered(w http.ResponseWriter, r *http.Request) {
 }
 
 // finish is called when the answer is complete; u may be nil. A body that is still
-// being sent must not hold up the end of the request: net/http would wait for it.
-func (u *upload) finish(w http.ResponseWriter) {
-	if u == nil || u.ended.Load() {
+// being sent must not hold up the end of the request, and nobody may be reading it
+// then: net/http would interrupt the read and take the deadline away, and whoever reads
+// next, be it net/http itself, would wait for ever.
+func (u *upload) finish() {
+	if u == nil || u.w == nil || u.ended.Load() {
 		return
 	}
-	c := http.NewResponseController(w)
-	_ = c.Flush() // both fail only where there is no connection any more
-	_ = c.SetReadDeadline(time.Now().Add(lingering))
+	c := http.NewResponseController(u.w)
+	_ = c.Flush() // all of these fail only where there is no connection any more
+	u.over.Store(true)
+	if !u.mu.TryLock() {
+		_ = c.SetReadDeadline(time.Now())
+		u.mu.Lock()
+	}
+	defer u.mu.Unlock()
+	if !u.ended.Load() { // else net/http is waiting for the next request
+		u.linger()
+	}
 }
