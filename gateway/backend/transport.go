@@ -81,7 +81,13 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		stop := context.AfterFunc(r.Context(), func() { _ = r.Body.Close() }) // whose end is not our business
 		defer stop()
 	}
-	return t.general.RoundTrip(r)
+	resp, err := t.general.RoundTrip(r)
+	if ended := context.Cause(r.Context()); ended != nil && err == nil {
+		// The server may have answered to the end of the connection.
+		_ = resp.Body.Close() // nothing can be done about it
+		return nil, ended
+	}
+	return resp, err
 }
 
 // CloseIdleConnections closes what no request uses.
