@@ -28,6 +28,8 @@ before(async () => {
   }
   await page.goto(demo.signIn);
   await page.getByRole("heading", { name: "You are in" }).waitFor();
+  await open("live"); // the last call is there when all are
+  await page.locator("[data-call]").filter({ hasText: "/nowhere" }).waitFor();
 });
 
 after(async () => {
@@ -94,6 +96,14 @@ test("a question that cannot be answered says why, and one without calls says so
   await page.getByText("No calls pass these filters").waitFor();
 });
 
+test("while there is no call to show, the first one shows by itself", async () => {
+  const ask = { kind: "analysis", metrics: ["count"], groups: ["path"], filters: [{ field: "path", op: "is", values: ["/later"] }] };
+  await open("usage/questions?range=30d&ask=" + encodeURIComponent(JSON.stringify(ask)));
+  await page.getByText("No calls pass these filters").waitFor();
+  await call("/later?company=acme", "alice", "pro");
+  await answer().getByRole("rowheader", { name: "/later" }).waitFor();
+});
+
 test("a funnel and a retention are shown", async () => {
   await page.getByRole("navigation", { name: "Usage" }).getByRole("link", { name: "Funnels" }).click();
   const funnel = page.getByRole("list", { name: "Funnel" });
@@ -146,7 +156,7 @@ test("a chart is embedded in another site's page, for one customer only", async 
     await page.keyboard.press("Enter");
     await dialog.getByLabel("Pages that may show it in a frame").fill(origin);
     await dialog.getByRole("button", { name: "Make the link" }).click();
-    framed = await dialog.getByRole("textbox").last().inputValue();
+    framed = await dialog.getByRole("textbox", { name: "For a page" }).inputValue();
     assert.match(framed, /^<iframe src="http/);
 
     const stranger = await browser.newContext();

@@ -68,7 +68,7 @@ export function useSeries(q: UsageQuestion, groups = 8) {
     queryKey: ["series", asked],
     queryFn: ({ signal }) => getJson<Series>("/usage/series", asked, signal),
     placeholderData: keepPreviousData,
-    refetchInterval: refreshEvery(q.range),
+    refetchInterval: ({ state }) => refreshEvery(q.range, state.data?.groups.every((group) => group.calls === 0)),
   });
 }
 
@@ -89,7 +89,7 @@ export function useTop(q: UsageQuestion, limit = 100) {
     queryKey: ["top", asked],
     queryFn: ({ signal }) => getJson<Top>("/usage/top", asked, signal),
     placeholderData: keepPreviousData,
-    refetchInterval: refreshEvery(q.range),
+    refetchInterval: ({ state }) => refreshEvery(q.range, state.data?.total.calls === 0),
   });
 }
 
@@ -138,7 +138,7 @@ export function useCustomers(q: CustomersQuestion) {
     initialPageParam: "",
     getNextPageParam: (page) => page.next || undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: refreshEvery(q.range),
+    refetchInterval: ({ state }) => refreshEvery(q.range, state.data?.pages.every((page) => !page[q.kind]?.length)),
   });
 }
 
@@ -157,7 +157,7 @@ export function useRecentCalls(q: UsageQuestion, limit: number) {
     queryKey: ["recent", asked],
     queryFn: async ({ signal }) => (await getJson<EventPage>("/events", asked, signal)).events,
     placeholderData: keepPreviousData,
-    refetchInterval: refreshEvery(q.range),
+    refetchInterval: ({ state }) => refreshEvery(q.range, state.data?.length === 0),
   });
 }
 

@@ -63,10 +63,13 @@ export function rangeLabel(range: Range): string {
   return `${shortDateTime(range.from)} to ${shortDateTime(range.to)}`;
 }
 
-/** How often a page on this range asks again, in milliseconds. */
-export function refreshEvery(range: Range): number | false {
+/**
+ * How often a page on this range asks again, in milliseconds. One that shows nothing
+ * asks soon: somebody may have just sent the first call, and is looking for it.
+ */
+export function refreshEvery(range: Range, nothing = false): number | false {
   if (!("preset" in range)) return false;
-  return Math.min(60_000, Math.max(5_000, presetLength(range.preset) / 720));
+  return nothing ? 5_000 : Math.min(60_000, Math.max(5_000, presetLength(range.preset) / 720));
 }
 
 const dateTime = new Intl.DateTimeFormat("en-GB", {

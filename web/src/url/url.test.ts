@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { WireEvent } from "../api/types";
 import { apiParams, filtersFromQuery, parseTyped, passes, queryOfFilters, type Filters } from "./filters";
 import { href, parseHash, withQuery } from "./location";
-import { queryOfRange, rangeFromQuery, spanBefore, spanOf } from "./range";
+import { queryOfRange, rangeFromQuery, refreshEvery, spanBefore, spanOf } from "./range";
 
 describe("the address", () => {
   it.each(["a/b", "Grüße", "50%", "a?b#c", "..", "{id}"])("carries the id %s there and back", (id) => {
@@ -87,6 +87,13 @@ describe("ranges", () => {
 
   it.each(["", "range=1y", "from=x&to=y", "from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z"])("fall back to the standard for “%s”", (query) => {
     expect(rangeFromQuery(new URLSearchParams(query))).toEqual({ preset: "24h" });
+  });
+
+  it("are asked for again the sooner the shorter they are, and soon while there is nothing", () => {
+    expect(refreshEvery({ preset: "24h" })).toBe(60_000);
+    expect(refreshEvery({ preset: "1h" })).toBe(5_000);
+    expect(refreshEvery({ preset: "30d" }, true)).toBe(5_000);
+    expect(refreshEvery({ from: "2026-11-02T00:00:00.000Z", to: "2026-11-02T06:00:00.000Z" }, true)).toBe(false);
   });
 
   it("are compared with a span of equal length before", () => {

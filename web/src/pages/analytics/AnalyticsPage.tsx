@@ -25,7 +25,7 @@ export default function AnalyticsPage({ app, kind }: { app: App; kind: Kind }) {
   const range = rangeFromQuery(at.query, kind === "retention" ? "30d" : "7d");
   const question = questionOf(kind, at.query);
   const asked = withRange(question, range);
-  const answer = useAnswer(app.id, asked, range);
+  const answer = useAnswer(app.id, asked);
   const charts = useCharts(app.id);
   const kept = charts.data?.find((chart) => chart.id === at.query.get("chart"));
   const may = useMay()("charts:write");

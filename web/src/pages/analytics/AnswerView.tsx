@@ -5,7 +5,7 @@ import { Change } from "../../charts/Tiles";
 import { count, latency, percent } from "../../format/number";
 import { day, length } from "../../format/time";
 import { useNow } from "../../ui/now";
-import { addsUp, exactly, formatOf, keysName, metricName, type ChartKind } from "./question";
+import { addsUp, exactly, formatOf, isNothing, keysName, metricName, type ChartKind } from "./question";
 import css from "./analytics.module.css";
 
 interface Props {
@@ -30,8 +30,7 @@ function Analysis({ answer, chart, height, brief, onReady }: { answer: AnalysisA
   const metric = answer.metrics[0] ?? "count";
   const layers = useMemo(() => layersOf(answer), [answer]);
   const format = useMemo(() => formatOf(metric), [metric]);
-  const empty = answer.lines.length === 0 || answer.total.values.every((v) => v === null || v === 0);
-  if (empty) return <p className={css.nothing} style={{ height: brief ? height : undefined }} role="status">No calls pass these filters in this span of time.</p>;
+  if (isNothing({ analysis: answer })) return <p className={css.nothing} style={{ height: brief ? height : undefined }} role="status">No calls pass these filters in this span of time.</p>;
   const over = answer.times.length > 0 && chart !== "table";
   // What does not add up cannot be piled up.
   const kind = chart === "stacked" && addsUp(metric) ? "stacked" : chart === "bar" && addsUp(metric) ? "bar" : "line";
@@ -122,8 +121,7 @@ function Values({ metrics, values, before }: { metrics: string[]; values: (numbe
 
 function Funnel({ funnel, by }: { funnel: FunnelAnswer; by?: string }) {
   const who = by === "company" ? "companies" : "users";
-  const first = funnel.steps[0]?.customers ?? 0;
-  if (first === 0) return <p className={css.nothing} role="status">Nobody took the first step in this span of time.</p>;
+  if (isNothing({ funnel })) return <p className={css.nothing} role="status">Nobody took the first step in this span of time.</p>;
   return (
     <ol className={css.funnel} aria-label="Funnel">
       {funnel.steps.map((step, i) => {
@@ -155,7 +153,7 @@ function Retention({ retention, by }: { retention: RetentionAnswer; by?: string 
   const now = useNow();
   const who = by === "company" ? "Companies" : "Users";
   const weeks = retention.cohorts.length;
-  if (retention.cohorts.every((cohort) => cohort.customers === 0)) return <p className={css.nothing} role="status">Nobody was seen for the first time in these weeks.</p>;
+  if (isNothing({ retention })) return <p className={css.nothing} role="status">Nobody was seen for the first time in these weeks.</p>;
   return (
     <div className={css.frame}>
       <table className={css.table} aria-label="Retention by week">

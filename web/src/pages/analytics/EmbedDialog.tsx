@@ -24,14 +24,8 @@ export function EmbedDialog({ app, of, onClose }: { app: string; of: Pick<EmbedD
       {link ? (
         <div className={css.form}>
           <Notice tone="warn" icon="lock">Whoever has this link sees these calls until it expires. It is shown only now.</Notice>
-          <label className={css.copy}>
-            Link <CopyButton text={() => link} label="Copy" />
-            <textarea readOnly rows={3} value={link} onFocus={(event) => event.currentTarget.select()} />
-          </label>
-          <label className={css.copy}>
-            For a page <CopyButton text={() => frame(link)} label="Copy" />
-            <textarea readOnly rows={3} value={frame(link)} onFocus={(event) => event.currentTarget.select()} />
-          </label>
+          <Copied label="Link" text={link} />
+          <Copied label="For a page" text={`<iframe src="${link}" style="border:0;width:100%;height:480px" title="Usage"></iframe>`} />
         </div>
       ) : (
         <form
@@ -56,6 +50,12 @@ export function EmbedDialog({ app, of, onClose }: { app: string; of: Pick<EmbedD
   );
 }
 
-function frame(link: string): string {
-  return `<iframe src="${link}" style="border:0;width:100%;height:480px" title="Usage"></iframe>`;
+/** A text to copy, by the button or by hand. */
+function Copied({ label, text }: { label: string; text: string }) {
+  return (
+    <div className={css.copy}>
+      {label} <CopyButton text={() => text} label="Copy" />
+      <textarea readOnly rows={3} aria-label={label} value={text} onFocus={(event) => event.currentTarget.select()} />
+    </div>
+  );
 }

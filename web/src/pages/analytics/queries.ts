@@ -1,16 +1,16 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getJson, remove, sendJson } from "../../api/client";
 import type { Dashboard, EmbedDraft, EmbedToken, Question, QuestionAnswer, QuestionFields, SavedChart } from "../../api/types";
-import { refreshEvery, type Range } from "../../url/range";
-import { whole } from "./question";
+import { refreshEvery } from "../../url/range";
+import { isNothing, rangeOf, whole } from "./question";
 
-export function useAnswer(app: string, question: Question, range?: Range) {
+export function useAnswer(app: string, question: Question) {
   const asked = { app, question: JSON.stringify(whole(question)) };
   return useQuery({
     queryKey: ["answer", asked],
     queryFn: ({ signal }) => getJson<QuestionAnswer>("/analytics", asked, signal),
     placeholderData: keepPreviousData,
-    refetchInterval: range ? refreshEvery(range) : 60_000,
+    refetchInterval: ({ state }) => refreshEvery(rangeOf(question), state.data && isNothing(state.data)),
   });
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Question } from "../../api/types";
 import { parseHash } from "../../url/location";
 import { moved } from "./DashboardPage";
-import { addsUp, askOf, formatOf, hrefOf, keysName, metricName, questionOf, rangeOf, whole } from "./question";
+import { addsUp, askOf, formatOf, hrefOf, isNothing, keysName, metricName, questionOf, rangeOf, whole } from "./question";
 
 const question: Question = { kind: "analysis", metrics: ["count", "sum:request.body.a:b"], groups: ["request.headers.X-Plan"], filters: [{ field: "path", op: "is", values: ["/a?b#c&d", "'; --"] }] };
 
@@ -21,6 +21,19 @@ describe("a question", () => {
   it("is asked without what is still being written", () => {
     const draft: Question = { ...question, metrics: ["count", "sum:"], groups: ["", "verb"], filters: [{ field: "", op: "is" }, { field: "verb", op: "is", values: [] }, { field: "ip", op: "missing" }], chart: "table" };
     expect(whole(draft)).toMatchObject({ metrics: ["count"], groups: ["verb"], filters: [{ field: "ip", op: "missing" }], over_time: false });
+  });
+
+  it("has nothing to show without calls, and without anybody", () => {
+    const none = { keys: [], others: false, values: [0], before: null, points: null, points_before: null };
+    const analysis = { metrics: ["count"], groups: ["company_id"], interval_seconds: 0, times: [], total: none, lines: [] as typeof none[], next: "", rollups: true };
+    expect(isNothing({ analysis })).toBe(true);
+    expect(isNothing({ analysis: { ...analysis, total: { ...none, values: [1] }, lines: [{ ...none, values: [1] }] } })).toBe(false);
+    const step = { name: "", customers: 0, share: 0, median_seconds: null };
+    expect(isNothing({ funnel: { steps: [step] } })).toBe(true);
+    expect(isNothing({ funnel: { steps: [{ ...step, customers: 1 }, step] } })).toBe(false);
+    const week = { week: "2026-11-02T00:00:00Z", customers: 0, active: [] };
+    expect(isNothing({ retention: { cohorts: [week, week] } })).toBe(true);
+    expect(isNothing({ retention: { cohorts: [week, { ...week, customers: 1 }] } })).toBe(false);
   });
 
   it("keeps a range that moves and one that does not", () => {

@@ -1,4 +1,4 @@
-import type { Question, QuestionFilter } from "../../api/types";
+import type { Question, QuestionAnswer, QuestionFilter } from "../../api/types";
 import { compact, count, latency, percent, unknown } from "../../format/number";
 import { presets, queryOfRange, rangeFromQuery, spanOf, type Range } from "../../url/range";
 import { href, type Location } from "../../url/location";
@@ -147,6 +147,13 @@ export function whole(q: Question): Question {
     steps: q.steps?.map((step) => ({ ...step, filters: wholeFilters(step.filters) })),
     over_time: q.kind === "analysis" ? q.chart !== "table" : undefined,
   };
+}
+
+/** Whether the answer has nothing to draw: no calls, or nobody in the first step or any week. */
+export function isNothing({ analysis, funnel, retention }: Pick<QuestionAnswer, "analysis" | "funnel" | "retention">): boolean {
+  if (funnel) return (funnel.steps[0]?.customers ?? 0) === 0;
+  if (retention) return retention.cohorts.every((cohort) => cohort.customers === 0);
+  return !analysis || analysis.lines.length === 0 || analysis.total.values.every((v) => v === null || v === 0);
 }
 
 /** A group's keys as one name. */
