@@ -12,20 +12,21 @@ SELECT company_id, status, coalesce(profile ->> '$.items', '[]')
 FROM subscriptions WHERE app = ?1 AND company_id <> '' ORDER BY company_id;
 
 -- name: labels_users
--- Of the ids in the JSON array ?2.
+-- Of the ids in the JSON array ?2, each looked for: CROSS JOIN keeps SQLite from going
+-- through everybody with the array in its hand.
 SELECT u.id,
     coalesce(nullif(cast(profile ->> '$.metadata.name' AS TEXT), ''),
         trim(coalesce(profile ->> '$.metadata.first_name', '') || ' ' || coalesce(profile ->> '$.metadata.last_name', ''))),
     coalesce(cast(profile ->> '$.metadata.email' AS TEXT), ''),
     company_id, first_seen, last_seen
-FROM json_each(?2) wanted JOIN users u ON u.app = ?1 AND u.id = wanted.value;
+FROM json_each(?2) wanted CROSS JOIN users u ON u.app = ?1 AND u.id = wanted.value;
 
 -- name: labels_companies
 SELECT c.id,
     coalesce(cast(profile ->> '$.metadata.name' AS TEXT), ''),
     coalesce(cast(profile ->> '$.company_domain' AS TEXT), ''),
     '', first_seen, last_seen
-FROM json_each(?2) wanted JOIN companies c ON c.app = ?1 AND c.id = wanted.value;
+FROM json_each(?2) wanted CROSS JOIN companies c ON c.app = ?1 AND c.id = wanted.value;
 
 -- name: fields_users
 -- Names in the metadata of some profiles, most frequent first.
