@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/gatemeter/gatemeter/platform/cohorts"
 	"github.com/gatemeter/gatemeter/platform/rules"
@@ -16,9 +17,12 @@ func (p *Platform) openCohorts(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	p.customers.OnChange(p.cohorts.ProfilesChanged)
+	p.customers.OnChange(func(app, kind string) {
+		p.cohorts.ProfilesChanged(app, kind)
+		p.rules.ProfilesChanged(app, kind)
+	})
 	p.loader.OnLoaded(p.cohorts.Loaded)
-	p.rules.Follow(memberships{p.cohorts})
+	p.rules.Follow(memberships{p.cohorts}, p.customers)
 	p.cohorts.Listen(func(app, cohort string) {
 		if err := p.rules.CohortChanged(context.Background(), app, cohort); err != nil {
 			p.log.Error("the rules could not follow a cohort and will as soon as somebody asks for them", "cohort", cohort, "error", err)
@@ -51,17 +55,19 @@ func (m memberships) Members(ctx context.Context, app, id string) ([]string, err
 	return m.cohorts.MemberIDs(ctx, c)
 }
 
-// runCohorts keeps their members in step until the function that it returns is
-// called, which waits for the end.
+// runCohorts keeps their members, and the values that rules have of profiles, in step
+// until the function that it returns is called, which waits for the end.
 func (p *Platform) runCohorts(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		p.cohorts.Run(ctx)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { p.cohorts.Run(ctx) })
+	running.Go(func() {
+		p.rules.Run(ctx, func(app string, err error) {
+			p.log.Error("the rules could not follow the profiles and will as soon as somebody asks for them", "app", app, "error", err)
+		})
+	})
 	return func() {
 		cancel()
-		<-ended
+		running.Wait()
 	}
 }

@@ -192,3 +192,42 @@ func TestRulesAndTagsSurviveARestart(t *testing.T) {
 		t.Errorf("the rules are sent again: %s instead of %s", a.body, rules.body)
 	}
 }
+
+// Merge tags say what is known of the customer, as soon as it is known.
+func TestMergeTagsFollowProfiles(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.collect("/v1/companies", `{"company_id":"acme","metadata":{"plan":"free"}}`)
+	rule := s.edit(201, "POST", "/rules", `{"name":"r","type":"company","state":"on","block":true,"variables":[{"name":"0","path":"body.plan"}],
+		"response":{"status":402,"body":{"error":"The {{0}} plan ends here"}},"customers":[{"id":"acme"}]}`)
+	value := func(a answer) string {
+		t.Helper()
+		c, err := wire.DecodeAppConfig(a.body)
+		if err != nil || len(c.CompanyRules["acme"]) != 1 || c.CompanyRules["acme"][0].Rules != rule {
+			t.Fatalf("got %d %s, %v", a.status, a.body, err)
+		}
+		return c.CompanyRules["acme"][0].Values["0"]
+	}
+	before := s.fetch("/v1/config", nil)
+	if got := value(before); got != "free" {
+		t.Errorf("got %q", got)
+	}
+	answers := s.waiting(2, before.header)
+	s.collect("/v1/companies", `{"company_id":"acme","metadata":{"plan":"gold"}}`)
+	for range 2 {
+		if got := value(<-answers); got != "gold" {
+			t.Errorf("who waited got %q", got)
+		}
+	}
+	var shown struct{ Body struct{ Error string } }
+	a := s.do("POST", "/api/v1/rules/preview", `{"rule":{"name":"r","type":"company","block":true,"variables":[{"name":"0","path":"body.plan"}],"response":{"status":402,"body":{"error":"The {{0}} plan ends here"}}},"customer":"acme"}`,
+		"Authorization", "Bearer "+adminToken, "Content-Type", "application/json")
+	if err := json.Unmarshal(a.body, &shown); err != nil || shown.Body.Error != "The gold plan ends here" {
+		t.Errorf("the preview: %d %s, %v", a.status, a.body, err)
+	}
+	known := s.fetch("/v1/config", nil).header
+	answers = s.waiting(1, known)
+	s.script(204, "DELETE", "/v1/search/~/companies/acme", "")
+	if got := value(<-answers); got != "" {
+		t.Errorf("of a profile that was deleted: %q", got)
+	}
+}

@@ -70,7 +70,7 @@ type dryRunAnswer struct{ Body DryRun }
 type PreviewRequest struct {
 	Rule     RuleDraft         `json:"rule" doc:"The rule, saved or not."`
 	Customer string            `json:"customer" required:"false" maxLength:"1024" doc:"User or company, as the rule's type says; left out it is somebody who is not identified." example:"acme"`
-	Values   map[string]string `json:"values" required:"false" doc:"Values of merge tags, for a customer that is not in the rule's cohort." example:"{\"0\":\"free\"}"`
+	Values   map[string]string `json:"values" required:"false" doc:"Values of merge tags that are not those of the profile, for a customer whom the rule does not name." example:"{\"0\":\"free\"}"`
 }
 
 // RulePreview is what a rule answers a customer with.
@@ -125,14 +125,15 @@ func (a *api) addDryRun() {
 		MaxBodyBytes: maxRuleRequest, BodyReadTimeout: bodyTime,
 		Summary: "What a rule answers a customer with", Description: "With its merge tags filled in, as the gateways do it. Nothing is changed.",
 	}, func(ctx context.Context, r *previewRuleRequest) (*previewRuleAnswer, error) {
-		if _, err := a.application(r.App); err != nil {
+		app, err := a.application(r.App)
+		if err != nil {
 			return nil, a.failure(ctx, err)
 		}
 		u, err := r.Body.Rule.rule()
 		if err != nil {
 			return nil, err
 		}
-		p, err := rules.PreviewOf(u, r.Body.Customer, r.Body.Values)
+		p, err := a.Rules.Preview(ctx, app.ID, u, r.Body.Customer, r.Body.Values)
 		if err != nil {
 			return nil, a.failure(ctx, err)
 		}

@@ -56,7 +56,7 @@ type RuleDraft Rule
 // Variable is a merge tag.
 type Variable struct {
 	Name string `json:"name" doc:"Name in a tag like {{0}}, and in the values of customers." example:"0"`
-	Path string `json:"path" doc:"Where in the customer's profile the value comes from. It is for people: values are given with the customers." example:"body.plan"`
+	Path string `json:"path" doc:"Where in the customer's profile the value comes from, for those to whom the rule gives none." example:"body.plan"`
 }
 
 // RegexGroup is a list of conditions that must all hold.
@@ -80,7 +80,7 @@ type RuleResponse struct {
 // RuleCustomer is a member of a rule's cohort.
 type RuleCustomer struct {
 	ID     string            `json:"id" doc:"User id for a rule of type user, company id for one of type company." example:"acme"`
-	Values map[string]string `json:"values" required:"false" doc:"Values of the rule's variables, by their names." example:"{\"0\":\"free\"}"`
+	Values map[string]string `json:"values" required:"false" doc:"Values of the rule's variables, by their names, where they are not those of the profile." example:"{\"0\":\"free\"}"`
 }
 
 // OfApp says which application a request is about.

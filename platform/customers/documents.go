@@ -89,6 +89,7 @@ func (s *Store) Delete(ctx context.Context, app, kind, id string) error {
 	if err != nil {
 		return fmt.Errorf("customers: delete %s: %w", kind, err)
 	}
+	s.tell(app, kind)
 	return nil
 }
 

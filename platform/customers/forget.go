@@ -32,5 +32,9 @@ func (s *Store) Forget(ctx context.Context, app, kind, id string) (map[string]in
 	if err != nil {
 		return nil, fmt.Errorf("customers: forget: %w", err)
 	}
+	s.tell(app, kind)
+	if kind == KindCompany {
+		s.tell(app, KindUser)
+	}
 	return counts, nil
 }

@@ -148,9 +148,20 @@ func (s *Store) read(ctx context.Context, name string, args []any, scan func(*sq
 	return s.rows(ctx, name, knownQueries.Get(name), args, scan)
 }
 
-// Changed is told after profiles were merged: of users, companies, or, as
+// Changed is told after profiles were merged or deleted: of users, companies, or, as
 // companies, of their subscriptions.
 type Changed func(app, kind string)
 
 // OnChange sets who is told. It must be called before the store is used.
 func (s *Store) OnChange(f Changed) { s.changed = f }
+
+// tell says that profiles of this kind changed.
+func (s *Store) tell(app, kind string) {
+	if s.changed == nil {
+		return
+	}
+	if kind == KindSubscription {
+		kind = KindCompany
+	}
+	s.changed(app, kind)
+}

@@ -28,6 +28,18 @@ SELECT c.id,
     '', first_seen, last_seen
 FROM json_each(?2) wanted CROSS JOIN companies c ON c.app = ?1 AND c.id = wanted.value;
 
+-- name: profiles_users
+-- Of the ids in the JSON array ?2.
+SELECT u.id, u.company_id,
+    coalesce(nullif(cast(profile ->> '$.metadata.name' AS TEXT), ''),
+        trim(coalesce(profile ->> '$.metadata.first_name', '') || ' ' || coalesce(profile ->> '$.metadata.last_name', ''))),
+    first_seen, profile
+FROM json_each(?2) wanted CROSS JOIN users u ON u.app = ?1 AND u.id = wanted.value;
+
+-- name: profiles_companies
+SELECT c.id, c.id, coalesce(cast(profile ->> '$.metadata.name' AS TEXT), ''), first_seen, profile
+FROM json_each(?2) wanted CROSS JOIN companies c ON c.app = ?1 AND c.id = wanted.value;
+
 -- name: fields_users
 -- Names in the metadata of some profiles, most frequent first.
 SELECT key, count(*) AS n FROM (SELECT profile FROM users WHERE app = ?1 AND modified_at IS NOT NULL LIMIT 1000) p, json_each(p.profile, '$.metadata')

@@ -19,7 +19,7 @@ func TestIDsAreLookedForByTheIndex(t *testing.T) {
 	}
 	defer func() { _ = db.Close() }()
 	s := New(db, time.Now)
-	for _, what := range []string{"labels_"} {
+	for _, what := range []string{"labels_", "profiles_"} {
 		for _, table := range tables {
 			var plan []string
 			err := s.rows(t.Context(), what, "EXPLAIN QUERY PLAN "+knownQueries.Get(what+table), []any{"app", `["a"]`}, func(rows *sql.Rows) error {

@@ -108,11 +108,8 @@ func (s *Store) upsert(ctx context.Context, app, kind string, ups []upsert) ([]w
 	if err != nil {
 		return nil, fmt.Errorf("customers: %w", err)
 	}
-	if s.changed != nil && len(rejected) < len(ups) {
-		if kind == "subscription" {
-			kind = KindCompany
-		}
-		s.changed(app, kind)
+	if len(rejected) < len(ups) {
+		s.tell(app, kind)
 	}
 	return rejected, nil
 }

@@ -36,8 +36,9 @@ type Documents struct {
 	Tags          Tags
 
 	app       access.Application
-	configKey string        // hash of everything that Config was made of
-	replaced  chan struct{} // closed when others are served instead
+	configKey string           // hash of everything that Config was made of
+	profiles  map[string]int64 // the kinds whose profiles Config has values of, with how often they had changed before
+	replaced  chan struct{}    // closed when others are served instead
 }
 
 // input is what documents are made of, at one moment.
@@ -45,6 +46,7 @@ type input struct {
 	config    Config
 	rules     []Rule // those that are on, in served order
 	configKey string
+	profiles  map[string]int64 // as in Documents
 	// sameConfig says that the configuration and the cohorts are those of the
 	// documents before; then the rules have no customers here.
 	sameConfig bool
@@ -53,7 +55,7 @@ type input struct {
 // build makes the documents. Customers are written out only when they changed:
 // there may be a hundred thousand of them.
 func build(app access.Application, in input, before *Documents) (*Documents, error) {
-	d := &Documents{app: app, configKey: in.configKey, replaced: make(chan struct{})}
+	d := &Documents{app: app, configKey: in.configKey, profiles: in.profiles, replaced: make(chan struct{})}
 	orgID, appID := "1:1", fmt.Sprintf("1:%d", app.Number) // one organisation per platform
 	list := make([]wire.Rule, len(in.rules))
 	for i, u := range in.rules {

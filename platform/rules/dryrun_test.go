@@ -269,6 +269,7 @@ func (f failing) Calls(ctx context.Context, s Span, each func(*wire.Event) error
 }
 
 func TestAPreviewIsWhatTheCustomerGets(t *testing.T) {
+	r := stored(t)
 	u := userRule("r", "ada")
 	u.Wire.Variables = []wire.Variable{{Name: "plan", Path: "body.plan"}}
 	u.Wire.Response = wire.RuleResponse{Status: 402, Headers: map[string]string{"X-Plan": "{{plan}}"}, Body: []byte(`{"error":"{{plan|no}} plan","n":1}`)}
@@ -292,7 +293,7 @@ func TestAPreviewIsWhatTheCustomerGets(t *testing.T) {
 		"whoever calls":        {tagless, "ada", nil, true, `{}`, ""},
 		"nobody in particular": {tagless, "", nil, true, `{}`, ""},
 	} {
-		p, err := PreviewOf(c.rule, c.customer, c.values)
+		p, err := r.Preview(t.Context(), testApp.ID, c.rule, c.customer, c.values)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +308,7 @@ func TestAPreviewIsWhatTheCustomerGets(t *testing.T) {
 		}
 	}
 	var invalid *InvalidError
-	if _, err := PreviewOf(when(anyone(), "x", "y"), "", nil); !errors.As(err, &invalid) {
+	if _, err := r.Preview(t.Context(), testApp.ID, when(anyone(), "x", "y"), "", nil); !errors.As(err, &invalid) {
 		t.Errorf("got %v", err)
 	}
 	if !reflect.DeepEqual(u.Customers, []Customer{{"ada", map[string]string{"plan": "fr\"ee"}}}) || strings.Contains(u.Wire.ID, "draft") {

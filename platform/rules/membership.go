@@ -32,9 +32,10 @@ type Memberships interface {
 	Members(ctx context.Context, app, id string) ([]string, error)
 }
 
-// Follow sets who knows the cohorts. It must be called before the rules are used;
-// without it no rule can name a cohort.
-func (r *Rules) Follow(m Memberships) { r.memberships = m }
+// Follow sets who knows the cohorts and the profiles. It must be called before the
+// rules are used; without it no rule can name a cohort, and merge tags have only the
+// values that rules give.
+func (r *Rules) Follow(m Memberships, p Profiles) { r.memberships, r.profiles = m, p }
 
 // CohortChanged says that the members of a cohort changed, or that it is gone:
 // when it returns the rules that name it are served accordingly.

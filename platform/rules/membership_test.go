@@ -47,7 +47,7 @@ func follow(t *testing.T, members map[string][]string) (*Rules, *fakeCohorts) {
 	t.Helper()
 	r := stored(t)
 	f := &fakeCohorts{members: members, revision: map[string]int64{}}
-	r.Follow(f)
+	r.Follow(f, nil)
 	return r, f
 }
 
@@ -206,7 +206,7 @@ func BenchmarkCohortChange(b *testing.B) {
 	}
 	f := &fakeCohorts{members: map[string][]string{"user-1": members}, revision: map[string]int64{}}
 	r := stored(b)
-	r.Follow(f)
+	r.Follow(f, nil)
 	create(b, r, cohortRule("u", "user-1", ""))
 	for b.Loop() {
 		f.revision["user-1"]++

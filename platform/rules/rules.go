@@ -22,9 +22,12 @@ type Rules struct {
 	db          *state.DB
 	clock       func() time.Time
 	memberships Memberships // nil: no rule can name a cohort
+	profiles    Profiles    // nil: nobody has values that the rules do not give
 
-	mu   sync.Mutex
-	apps map[string]*served // by application; guarded by mu
+	mu       sync.Mutex          // guards the next two
+	apps     map[string]*served  // by application
+	outdated map[string]struct{} // applications whose documents have old values
+	wake     chan struct{}       // holds one when there are some
 
 	trying  chan struct{} // holds one for each dry run that runs
 	waiting atomic.Int64  // clients in await
@@ -41,11 +44,15 @@ type served struct {
 	building  sync.Mutex                // held while documents are made
 	documents atomic.Pointer[Documents] // nil before they were asked for
 	stale     atomic.Bool               // a change may be stored that could not be put into them
+	profiles  changes                   // those that documents may not have
 }
 
 // New returns the rules that db holds.
 func New(db *state.DB, clock func() time.Time) *Rules {
-	return &Rules{db: db, clock: clock, apps: map[string]*served{}, trying: make(chan struct{}, 2), closed: make(chan struct{})}
+	return &Rules{
+		db: db, clock: clock, apps: map[string]*served{}, outdated: map[string]struct{}{}, wake: make(chan struct{}, 1),
+		trying: make(chan struct{}, 2), closed: make(chan struct{}),
+	}
 }
 
 // Close ends every wait; documents are still served.
@@ -110,19 +117,25 @@ func (r *Rules) refresh(ctx context.Context, app access.Application, s *served) 
 	if d, err = build(app, in, before); err != nil {
 		return nil, fmt.Errorf("rules: %s: %w", app.ID, err)
 	}
-	return s.install(d), nil
+	s.install(d)
+	for kind, then := range d.profiles {
+		if s.profiles.of(kind).Load() != then {
+			r.later(app.ID) // they changed meanwhile, and nobody knew that it matters
+		}
+	}
+	return d, nil
 }
 
-// install serves d from now on. Documents that say the same stay in place, and
-// nobody is woken.
-func (s *served) install(d *Documents) *Documents {
+// install serves d from now on. When it says the same as the documents before, nobody
+// is woken.
+func (s *served) install(d *Documents) {
 	before := s.documents.Load()
-	if before != nil && before.Tags == d.Tags {
-		return before
+	same := before != nil && before.Tags == d.Tags
+	if same {
+		d.replaced = before.replaced
 	}
 	s.documents.Store(d)
-	if before != nil {
+	if before != nil && !same {
 		close(before.replaced)
 	}
-	return d
 }

@@ -71,6 +71,11 @@ func (r *Rules) list(ctx context.Context, app, id string) (list []Rule, err erro
 // read returns what the documents of an application are made of; customers are
 // left out when they are those of the documents before, which may be nil.
 func (r *Rules) read(ctx context.Context, app string, before *Documents) (in input, err error) {
+	changed := map[string]int64{}
+	for _, kind := range []string{typeUser, typeCompany} {
+		changed[kind] = r.of(app).profiles.of(kind).Load() // before anything is read
+	}
+	in.profiles = map[string]int64{}
 	states, err := r.membershipsOf(ctx, app)
 	if err != nil {
 		return in, err
@@ -87,8 +92,13 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 			return err
 		}
 		on := withCohorts(slices.DeleteFunc(rows, func(u row) bool { return u.State != On }), states)
-		for _, u := range on {
+		for i := range on {
+			u := &on[i]
 			u.addTo(key)
+			if u.asksProfiles() {
+				in.profiles[u.Wire.Type] = changed[u.Wire.Type]
+				_, _ = fmt.Fprintf(key, "\n%d %q", changed[u.Wire.Type], u.Wire.Variables)
+			}
 		}
 		in.configKey = hex.EncodeToString(key.Sum(nil))
 		in.sameConfig = before != nil && before.configKey == in.configKey
@@ -102,12 +112,15 @@ func (r *Rules) read(ctx context.Context, app string, before *Documents) (in inp
 	})
 	if err == nil && !in.sameConfig {
 		err = r.fillMembers(ctx, app, in.rules)
+		if err == nil {
+			err = r.fillValues(ctx, app, in.rules)
+		}
 	}
 	return in, err
 }
 
 // addTo adds to key what the configuration's document has of the rule.
-func (u row) addTo(key hash.Hash) {
+func (u *row) addTo(key hash.Hash) {
 	if u.customersHash != "" {
 		_, _ = io.WriteString(key, "\n"+u.Wire.ID+" "+u.Wire.Type+" "+u.customersHash)
 	}

@@ -34,6 +34,12 @@ async function call(path, user) {
   return { status: answer.status, body: await answer.text() };
 }
 
+/** Says what is known of a user, as an SDK does. */
+async function profile(user, metadata) {
+  const answer = await fetch(demo.platform + "/v1/users", { method: "POST", headers: { "X-Moesif-Application-Id": demo.applicationId, "content-type": "application/json" }, body: JSON.stringify({ user_id: user, metadata }) });
+  assert.equal(answer.status, 201);
+}
+
 /** Asks again until the condition holds; returns how long that took. */
 async function until(what, condition, limit = shows) {
   const begun = Date.now();
@@ -63,6 +69,7 @@ async function picture(name) {
 }
 
 test("without rules the page says what a rule is for", async () => {
+  await profile("alice", { plan: "starter" });
   for (let i = 0; i < 3; i++) assert.equal((await call("/orders?company=acme", "alice")).status, 200);
   assert.equal((await call("/orders?company=bolt", "bob")).status, 200);
   await open("governance");
@@ -82,7 +89,7 @@ test("a rule is written in words, and its answer is seen at once", async () => {
   await part("What").getByRole("button", { name: "402" }).click();
   await part("What").getByRole("button", { name: "Add a merge tag" }).click();
   await part("What").getByRole("textbox", { name: "Message" }).fill("The {{plan|free}} plan has no orders");
-  await page.getByRole("textbox", { name: "plan of alice" }).fill("starter");
+  assert.equal(await page.getByRole("textbox", { name: "plan of alice" }).getAttribute("placeholder"), "from the profile");
   await page.getByText("Answers 402 for alice, when the path begins with “/orders”").first().waitFor();
   const preview = part("Preview");
   await preview.getByText("HTTP 402").waitFor();
@@ -149,6 +156,8 @@ test("switched on, after a question, a real gateway blocks the call within a sec
   assert.deepEqual(JSON.parse(blocked.body), { error: "The starter plan has no orders" });
   assert.equal((await call("/orders?company=bolt", "bob")).status, 200, "others pass");
   assert.notEqual((await call("/legacy?company=acme", "alice")).status, 402, "other paths pass");
+  await profile("alice", { plan: "small" });
+  await until("the message follows the profile", async () => (await call("/orders?company=acme", "alice")).body.includes("The small plan has no orders"));
   await dialog.waitFor({ state: "hidden" });
 });
 

@@ -2894,7 +2894,7 @@ export interface components {
             /** @description The rule, saved or not. */
             rule: components["schemas"]["RuleDraft"];
             /**
-             * @description Values of merge tags, for a customer that is not in the rule's cohort.
+             * @description Values of merge tags that are not those of the profile, for a customer whom the rule does not name.
              * @example {
              *       "0": "free"
              *     }
@@ -3343,7 +3343,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description Values of the rule's variables, by their names.
+             * @description Values of the rule's variables, by their names, where they are not those of the profile.
              * @example {
              *       "0": "free"
              *     }
@@ -4224,7 +4224,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description Where in the customer's profile the value comes from. It is for people: values are given with the customers.
+             * @description Where in the customer's profile the value comes from, for those to whom the rule gives none.
              * @example body.plan
              */
             path: string;

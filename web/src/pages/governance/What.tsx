@@ -106,7 +106,8 @@ function Headers({ draft, onChange }: Props) {
 const sources = ["name", "email", "body.plan", "company_id"];
 
 function Tags({ draft, onChange }: Props) {
-  const named = draft.who === "users" || draft.who === "companies";
+  const first = draft.tags[0]?.name ?? "";
+  const own = (draft.who === "users" || draft.who === "companies") && draft.cohort === "" ? ", or the one you give in the list of customers" : "";
   const set = (i: number, part: { name?: string; path?: string }) => onChange({ tags: draft.tags.map((t, j) => (j === i ? { ...t, ...part } : t)) });
   return (
     <>
@@ -119,7 +120,7 @@ function Tags({ draft, onChange }: Props) {
         </div>
       ))}
       <div><Button size="compact-xs" variant="subtle" leftSection={<Icon name="plus" size={12} />} onClick={() => onChange({ tags: [...draft.tags, { name: draft.tags.length === 0 ? "plan" : "", path: draft.tags.length === 0 ? "body.plan" : "" }] })}>Add a merge tag</Button></div>
-      {draft.tags.length > 0 && <p className={css.hint}>{`{{${draft.tags[0]?.name ?? ""}}} in the message and in headers becomes the customer's value${named ? ", which you give in the list of customers" : ""}; {{${draft.tags[0]?.name ?? ""}|text}} has a text for those without one.`}</p>}
+      {draft.tags.length > 0 && <p className={css.hint}>{`{{${first}}} in the message and in headers becomes what the customer's profile has there${own}; {{${first}|text}} has a text for those without one.`}</p>}
     </>
   );
 }

@@ -7,7 +7,6 @@ import type { App } from "../../api/types";
 import { count } from "../../format/number";
 import { Icon } from "../../ui/icons";
 import type { Customer, Draft, Who as Whom } from "./draft";
-import { filled } from "./profile";
 import css from "./RulePage.module.css";
 
 interface Props {
@@ -100,13 +99,6 @@ function Customers({ app, draft, onChange }: Props) {
   };
   const set = (id: string, tag: string, value: string) => onChange({ customers: draft.customers.map((c) => (c.id === id ? { ...c, values: { ...c.values, [tag]: value } } : c)) });
   const one = kind === "users" ? "user" : "company";
-  const [filling, setFilling] = useState(false);
-  const lacking = draft.tags.length > 0 && draft.customers.some((c) => draft.tags.some((tag) => !c.values[tag.name]));
-  const fill = async () => {
-    setFilling(true);
-    onChange({ customers: await filled(app.id, draft) });
-    setFilling(false);
-  };
 
   return (
     <>
@@ -130,7 +122,7 @@ function Customers({ app, draft, onChange }: Props) {
                 <tr key={c.id}>
                   <td>{c.id}</td>
                   {draft.tags.map((tag) => (
-                    <td key={tag.name}><TextInput size="xs" aria-label={`${tag.name} of ${c.id}`} value={c.values[tag.name] ?? ""} onChange={(event) => set(c.id, tag.name, event.currentTarget.value)} /></td>
+                    <td key={tag.name}><TextInput size="xs" aria-label={`${tag.name} of ${c.id}`} placeholder="from the profile" value={c.values[tag.name] ?? ""} onChange={(event) => set(c.id, tag.name, event.currentTarget.value)} /></td>
                   ))}
                   <td><ActionIcon size="sm" variant="subtle" color="gray" aria-label={`Remove ${c.id}`} onClick={() => onChange({ customers: draft.customers.filter((other) => other.id !== c.id) })}><Icon name="close" size={12} /></ActionIcon></td>
                 </tr>
@@ -139,7 +131,6 @@ function Customers({ app, draft, onChange }: Props) {
           </table>
         </div>
       )}
-      {lacking && <div><Button size="compact-xs" variant="subtle" loading={filling} onClick={() => void fill()}>Fill in values from the profiles</Button></div>}
       {draft.customers.length > shown && <p className={css.hint}>and {count(draft.customers.length - shown)} more</p>}
     </>
   );
