@@ -203,6 +203,18 @@ func TestCustomersAreListedWithTheirUsageAndWithoutAny(t *testing.T) {
 	if len(first) != 3 || fmt.Sprint(second) != "[idle:0]" || end != "" {
 		t.Errorf("pages %v and %v", first, second)
 	}
+	// Their names are there, whether all had to be read for the page or not.
+	for _, query := range []string{"", "?sort=name", "?q=a"} {
+		var shown struct {
+			Companies []struct{ Name, Domain string }
+			Users     []struct{ Name, Email string }
+		}
+		s.ask("/companies"+query, &shown)
+		s.ask("/users"+query, &shown)
+		if got := fmt.Sprintf("%+v", shown); !strings.Contains(got, "{Name:Acme Domain:acme.test}") || !strings.Contains(got, "{Name:Ada Email:ada@acme.test}") {
+			t.Errorf("%q: got %s", query, got)
+		}
+	}
 	var c struct {
 		Name, Domain string
 		FirstSeen    *time.Time `json:"first_seen"`

@@ -131,7 +131,8 @@ func (a *api) companies(ctx context.Context, r *companiesRequest) (*companiesAns
 	if err != nil {
 		return nil, err
 	}
-	profiles, err := a.Customers.Companies(ctx, f.App)
+	named := r.named(r.Text)
+	profiles, err := a.Customers.Companies(ctx, f.App, named)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,27 @@ func (a *api) companies(ctx context.Context, r *companiesRequest) (*companiesAns
 	}
 	answer := &companiesAnswer{}
 	answer.Body.Companies, answer.Body.Next, err = page(rows, func(c Company) rank { return c.rank(c.CompanyID, c.Name) }, r.Listing)
+	if err == nil && !named {
+		err = label(ctx, a.Customers, f.App, customers.KindCompany, answer.Body.Companies, func(c *Company) (string, *string, *string) { return c.CompanyID, &c.Name, &c.Domain })
+	}
 	return answer, err
+}
+
+// named reports whether the names of all are needed to find the rows of a page.
+func (l Listing) named(text string) bool { return text != "" || l.Sort == "name" }
+
+// label gives the rows of a page the names and details that were left out of the list.
+func label[T any](ctx context.Context, s *customers.Store, app, kind string, rows []T, of func(*T) (id string, name, detail *string)) error {
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i], _, _ = of(&rows[i])
+	}
+	labels, err := s.Labels(ctx, app, kind, ids)
+	for i := range rows {
+		id, name, detail := of(&rows[i])
+		*name, *detail = labels[id].Name, labels[id].Detail
+	}
+	return err
 }
 
 // usageByID returns the usage of every customer that made calls.

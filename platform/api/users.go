@@ -88,7 +88,8 @@ func (a *api) users(ctx context.Context, r *usersRequest) (*usersAnswer, error) 
 	if err != nil {
 		return nil, err
 	}
-	profiles, err := a.Customers.Users(ctx, f.App)
+	named := r.named(r.Text)
+	profiles, err := a.Customers.Users(ctx, f.App, named)
 	if err != nil {
 		return nil, err
 	}
@@ -106,5 +107,8 @@ func (a *api) users(ctx context.Context, r *usersRequest) (*usersAnswer, error) 
 	}
 	answer := &usersAnswer{}
 	answer.Body.Users, answer.Body.Next, err = page(rows, func(u User) rank { return u.rank(u.UserID, u.Name) }, r.Listing)
+	if err == nil && !named {
+		err = label(ctx, a.Customers, f.App, customers.KindUser, answer.Body.Users, func(u *User) (string, *string, *string) { return u.UserID, &u.Name, &u.Email })
+	}
 	return answer, err
 }

@@ -50,23 +50,37 @@ UPDATE users SET last_seen = max(coalesce(last_seen, ?1), ?1) WHERE app = ?2 AND
 UPDATE companies SET last_seen = max(coalesce(last_seen, ?1), ?1) WHERE app = ?2 AND id = ?3;
 
 -- name: users
--- The last column is left out of lists; an id of '' stands for all.
+-- What is in the profile is left out unless ?2.
+SELECT id, company_id,
+    CASE WHEN ?2 THEN coalesce(nullif(cast(profile ->> '$.metadata.name' AS TEXT), ''),
+        trim(coalesce(profile ->> '$.metadata.first_name', '') || ' ' || coalesce(profile ->> '$.metadata.last_name', ''))) ELSE '' END,
+    CASE WHEN ?2 THEN coalesce(cast(profile ->> '$.metadata.email' AS TEXT), '') ELSE '' END,
+    first_seen, last_seen, '{}'
+FROM users WHERE app = ?1 ORDER BY id;
+
+-- name: user
 SELECT id, company_id,
     coalesce(nullif(cast(profile ->> '$.metadata.name' AS TEXT), ''),
         trim(coalesce(profile ->> '$.metadata.first_name', '') || ' ' || coalesce(profile ->> '$.metadata.last_name', ''))),
     coalesce(cast(profile ->> '$.metadata.email' AS TEXT), ''),
-    first_seen, last_seen,
-    CASE ?2 WHEN '' THEN '{}' ELSE profile END
-FROM users WHERE app = ?1 AND (?2 = '' OR id = ?2) ORDER BY id;
+    first_seen, last_seen, profile
+FROM users WHERE app = ?1 AND id = ?2;
 
 -- name: companies
+-- What is in the profile is left out unless ?2.
+SELECT id,
+    CASE WHEN ?2 THEN coalesce(cast(profile ->> '$.metadata.name' AS TEXT), '') ELSE '' END,
+    CASE WHEN ?2 THEN coalesce(cast(profile ->> '$.company_domain' AS TEXT), '') ELSE '' END,
+    first_seen, last_seen, '{}', 0
+FROM companies WHERE app = ?1 ORDER BY id;
+
+-- name: company
 SELECT id,
     coalesce(cast(profile ->> '$.metadata.name' AS TEXT), ''),
     coalesce(cast(profile ->> '$.company_domain' AS TEXT), ''),
-    first_seen, last_seen,
-    CASE ?2 WHEN '' THEN '{}' ELSE profile END,
-    CASE ?2 WHEN '' THEN 0 ELSE (SELECT count(*) FROM users u WHERE u.app = companies.app AND u.company_id = companies.id) END
-FROM companies WHERE app = ?1 AND (?2 = '' OR id = ?2) ORDER BY id;
+    first_seen, last_seen, profile,
+    (SELECT count(*) FROM users u WHERE u.app = companies.app AND u.company_id = companies.id)
+FROM companies WHERE app = ?1 AND id = ?2;
 
 -- name: forget_user
 DELETE FROM users WHERE app = ? AND id = ?;

@@ -131,7 +131,7 @@ func TestProfileCanNotGrowForEver(t *testing.T) {
 	if err != nil || len(rejected) != 1 || rejected[0] != (wire.Rejection{Index: 1, Reason: customers.TooLarge}) {
 		t.Fatalf("got %v, %v", rejected, err)
 	}
-	users, err := s.Users(t.Context(), "app")
+	users, err := s.Users(t.Context(), "app", true)
 	if err != nil || len(users) != 1 || users[0].ID != "small" {
 		t.Errorf("got %v, %v", users, err)
 	}
