@@ -161,7 +161,7 @@ func (c *crash) run(t *testing.T, end string) (how string) {
 	var env []string
 	if name, ok := strings.CutPrefix(end, "failpoint "); ok {
 		times := 1 + c.rng.IntN(4)
-		if strings.HasPrefix(name, "load.trim") {
+		if strings.HasPrefix(name, "load.trim") || strings.HasPrefix(name, "events.join") {
 			times = 1 // there is one soon, and the next one late
 		}
 		env = append(env, fmt.Sprintf("GATEMETER_FAILPOINT=%s:%d", name, times))

@@ -61,7 +61,7 @@ func TestSoakOnABadLink(t *testing.T) {
 // moments are the failpoints of our own code.
 var moments = []string{
 	"journal.gathered", "journal.committed", "load.read", "load.seen", "load.weighed", "events.appended", "events.moved", "events.committed",
-	"events.folding", "events.folded", "load.stored", "load.trimming", "load.trimmed", "collect.read", "collect.appended", "state.written",
+	"events.rolled", "events.folding", "events.folded", "events.joining", "events.joined", "load.stored", "load.trimming", "load.trimmed", "collect.read", "collect.appended", "state.written",
 }
 
 // Crash after crash: at random moments, at every failpoint, with a torn last write,

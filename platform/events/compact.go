@@ -6,19 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 )
 
-const (
-	// crowded is how many rows a group of a rollup may have, on average of a day: more
-	// are joined into one. Rolling up adds a row each time, a hundred a day and more,
-	// which would make a year's chart read as much as an hour's events.
-	crowded = 2
-	// often is how many times a day is added to before its rows are counted. A day that
-	// is no longer added to is looked at once more.
-	often = 8
-	// lastDays is how many days are looked at after a start.
-	lastDays = 3
-)
+// lastDays is how many days are looked at after a start.
+const lastDays = 3
+
+// crowded is how many rows a group of a rollup may have, on average of a day: more are
+// joined into one. Rolling up adds a row each time, a hundred a day and more, which
+// would make a year's chart read as much as an hour's events.
+var crowded = failpoint.Often(2)
+
+// often is how many times a day is added to before its rows are counted. A day that is
+// no longer added to is looked at once more.
+var often = failpoint.Often(8)
 
 // crowding says which days' rollups may be crowded.
 type crowding struct {
@@ -100,8 +102,14 @@ func (s *Store) compactDays(ctx context.Context, days []int64, write bool) error
 		if err != nil {
 			return fmt.Errorf("compact %s: %w", begin.Format(time.DateOnly), errors.Join(err, tx.Rollback()))
 		}
+		if more {
+			failpoint.Hit("events.joining")
+		}
 		if err := tx.Commit(); err != nil {
 			return err
+		}
+		if more {
+			failpoint.Hit("events.joined")
 		}
 		changed = changed || more
 	}

@@ -95,7 +95,11 @@ func (s *Store) put(ctx context.Context, blocks []Block) error {
 		if !due {
 			return nil
 		}
-		return s.roll(ctx, tx, last.Seq)
+		if err := s.roll(ctx, tx, last.Seq); err != nil {
+			return err
+		}
+		failpoint.Hit("events.rolled")
+		return nil
 	})
 }
 

@@ -7,16 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/gatemeter/gatemeter/platform/failpoint"
 )
 
-const (
-	// maxTail is after how many events that are in no rollup yet these are rolled
-	// up. Every question reads them one by one.
-	maxTail = 100_000
-	// maxTailAge is after how long the same happens with fewer: each time adds a
-	// row to every group of rollups that had calls.
-	maxTailAge = 10 * time.Minute
-)
+// maxTail is after how many events that are in no rollup yet these are rolled up. Every
+// question reads them one by one.
+var maxTail = int64(failpoint.Often(100_000))
+
+// maxTailAge is after how long the same happens with fewer: each time adds a row to
+// every group of rollups that had calls.
+const maxTailAge = 10 * time.Minute
 
 // rollup is a table of sums.
 type rollup struct {

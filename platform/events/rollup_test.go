@@ -119,7 +119,7 @@ func TestALoadRollsUpWhatIsManyOrOld(t *testing.T) {
 
 func TestAStoreOfThePreviousSchemaIsRolledUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.duckdb")
-	writeVersion1(t, path, maxTail)
+	writeVersion1(t, path, int(maxTail))
 	s, err := Open(path, Options{MemoryLimit: 512 << 20})
 	if err != nil {
 		t.Fatal(err)

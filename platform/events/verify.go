@@ -39,5 +39,38 @@ func (s *Store) Verify(ctx context.Context) (Checked, error) {
 		c.Faults = append(c.Faults, fmt.Sprintf("the body of event %s of %s has no event", id, app))
 		return err
 	})
-	return c, err
+	if err != nil {
+		return c, err
+	}
+	return c, s.verifySums(ctx, &c)
+}
+
+// verifySums looks whether the rollups say the same, and what the rows say.
+func (s *Store) verifySums(ctx context.Context, c *Checked) error {
+	err := s.ask(ctx, question{sql: statement("verify_sums")}, func(rows *sql.Rows) error {
+		var app, day, sums string
+		err := rows.Scan(&app, &day, &sums)
+		c.Faults = append(c.Faults, fmt.Sprintf("the rollups of %s do not agree on %s: events (calls) of %s", app, day, sums))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = s.ask(ctx, question{sql: statement("verify_counted")}, func(rows *sql.Rows) error {
+		var app, day string
+		var events, counted int64
+		err := rows.Scan(&app, &day, &events, &counted)
+		c.Faults = append(c.Faults, fmt.Sprintf("%d events of %s are there on %s, and the rollups have counted %d", events, app, day, counted))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.ask(ctx, question{sql: statement("verify_total")}, func(rows *sql.Rows) error {
+		var app string
+		var counted, found int64
+		err := rows.Scan(&app, &counted, &found)
+		c.Faults = append(c.Faults, fmt.Sprintf("the rollups have counted %d events of %s: %d are there or were deleted", counted, app, found))
+		return err
+	})
 }
