@@ -1,10 +1,13 @@
 package events
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatemeter/gatemeter/moesif/wire"
 )
 
 // rolledStore is a store with events of two applications, of several days, most of them
@@ -111,6 +114,31 @@ func TestWhatRollupsDoNotCountRightIsFound(t *testing.T) {
 			if !strings.Contains(found, text) {
 				t.Errorf("%s: found %q, want %q", statement, found, text)
 			}
+		}
+	}
+}
+
+func TestEventsThatAreThereTwiceAndBodiesWithoutAreFoundInAnyPart(t *testing.T) {
+	s := open(t)
+	var list []wire.Event
+	for n := range 50 {
+		list = append(list, call(fmt.Sprint(n), n))
+	}
+	loadNext(t, s, "a", noon, list...)
+	loadNext(t, s, "a", noon.AddDate(0, 0, 29), list[:3]...)
+	loadNext(t, s, "b", noon, list...)                        // another application
+	loadNext(t, s, "b", noon.AddDate(0, 0, 30), list[10:]...) // not remembered any more
+	if _, err := s.db.ExecContext(t.Context(), "INSERT INTO bodies BY NAME SELECT app, transaction_id, time FROM events WHERE app = 'a' AND transaction_id = '7'; DELETE FROM events WHERE app = 'a' AND transaction_id = '7'"); err != nil {
+		t.Fatal(err)
+	}
+	for _, parts := range []int64{1, 7, 1000} {
+		var c Checked
+		if err := s.verifyIDs(t.Context(), &c, parts); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(c.Faults)
+		if want := []string{"event 0 of a is there 2 times", "event 1 of a is there 2 times", "event 2 of a is there 2 times", "the body of event 7 of a has no event"}; !slices.Equal(c.Faults, want) {
+			t.Errorf("%d parts: found %q", parts, c.Faults)
 		}
 	}
 }

@@ -1,6 +1,11 @@
--- Bodies without their event.
+-- Bodies without their event, in parts as in verify_twice.
 SELECT app, transaction_id
 FROM bodies b
-WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.app = b.app AND e.transaction_id = b.transaction_id)
+WHERE hash(app, transaction_id) % ?::UBIGINT = ?::UBIGINT AND NOT EXISTS (
+    SELECT 1
+    FROM events e
+    WHERE hash(e.app, e.transaction_id) = hash(b.app, b.transaction_id)
+        AND hash(e.app, e.transaction_id) % ?::UBIGINT = ?::UBIGINT
+)
 ORDER BY app, transaction_id
 LIMIT 10;
