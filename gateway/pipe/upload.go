@@ -16,6 +16,7 @@ type upload struct {
 	w        http.ResponseWriter // of HTTP/1.x; nil: of HTTP/2, which ends bodies by itself
 	mu       sync.Mutex          // held while the body is read
 	ended    atomic.Bool         // all of it was read
+	closed   atomic.Bool         // what comes is thrown away
 	over     atomic.Bool         // nobody but net/http may read it any more
 	from, to http.Header         // trailers: copied, for the names that to has, when the body ends
 }
@@ -37,7 +38,7 @@ func openUpload(w http.ResponseWriter, r *http.Request) *upload {
 func (u *upload) Read(p []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.over.Load() {
+	if u.closed.Load() || u.over.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := u.ReadCloser.Read(p)
@@ -67,7 +68,7 @@ func (u *upload) Close() error {
 	if u.w == nil {
 		return u.ReadCloser.Close()
 	}
-	if u.over.Load() || u.ended.Load() {
+	if u.closed.Swap(true) || u.over.Load() || u.ended.Load() {
 		return nil
 	}
 	u.linger() // first: somebody may be reading

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -63,6 +64,28 @@ func (c *client) upload(t *testing.T) *upload {
 	r.ContentLength = 100
 	r.Body = c
 	return openUpload(c, r)
+}
+
+// Whoever closes a body while somebody reads it throws away what comes: who read on
+// would hand on a body with a hole.
+func TestABodyThatIsClosedIsNotReadAnyMore(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		w := newClient()
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 2*tolerated)))
+		if ends {
+			r = httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x"))
+		}
+		u := openUpload(w, r)
+		if err := u.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := u.Read(make([]byte, 1)); n != 0 || !errors.Is(err, http.ErrBodyReadAfterClose) {
+			t.Errorf("read %d bytes, %v", n, err)
+		}
+		if u.ended.Load() != ends {
+			t.Errorf("ended: %v, want %v", !ends, ends)
+		}
+	}
 }
 
 // When a request ends nobody reads its body, and whoever does so afterwards finds a
