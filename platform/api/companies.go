@@ -155,9 +155,6 @@ func (a *api) companies(ctx context.Context, r *companiesRequest) (*companiesAns
 	return answer, err
 }
 
-// named reports whether the names of all are needed to find the rows of a page.
-func (l Listing) named(text string) bool { return text != "" || l.Sort == "name" }
-
 // label gives the rows of a page the names and details that were left out of the list.
 func label[T any](ctx context.Context, s *customers.Store, app, kind string, rows []T, of func(*T) (id string, name, detail *string)) error {
 	ids := make([]string, len(rows))

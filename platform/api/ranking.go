@@ -56,6 +56,9 @@ type Listing struct {
 	Cursor string `query:"cursor" maxLength:"8192" doc:"The member next of the page before; sort must be the same." example:""`
 }
 
+// named reports whether the names of all are needed to find the rows of a page.
+func (l Listing) named(text string) bool { return text != "" || l.Sort == "name" }
+
 type cursor struct {
 	Sort string `json:"o"`
 	Last rank   `json:"r"`

@@ -107,7 +107,9 @@ const sources = ["name", "email", "body.plan", "company_id"];
 
 function Tags({ draft, onChange }: Props) {
   const first = draft.tags[0]?.name ?? "";
-  const own = (draft.who === "users" || draft.who === "companies") && draft.cohort === "" ? ", or the one you give in the list of customers" : "";
+  const members = (draft.who === "users" || draft.who === "companies") && !draft.except;
+  const own = draft.cohort === "" ? ", or the one you give in the list of customers" : "";
+  const becomes = members ? `becomes what the customer's profile has there${own}` : "stays without a value: only members of a list or cohort have one";
   const set = (i: number, part: { name?: string; path?: string }) => onChange({ tags: draft.tags.map((t, j) => (j === i ? { ...t, ...part } : t)) });
   return (
     <>
@@ -120,7 +122,7 @@ function Tags({ draft, onChange }: Props) {
         </div>
       ))}
       <div><Button size="compact-xs" variant="subtle" leftSection={<Icon name="plus" size={12} />} onClick={() => onChange({ tags: [...draft.tags, { name: draft.tags.length === 0 ? "plan" : "", path: draft.tags.length === 0 ? "body.plan" : "" }] })}>Add a merge tag</Button></div>
-      {draft.tags.length > 0 && <p className={css.hint}>{`{{${first}}} in the message and in headers becomes what the customer's profile has there${own}; {{${first}|text}} has a text for those without one.`}</p>}
+      {draft.tags.length > 0 && <p className={css.hint}>{`{{${first}}} in the message and in headers ${becomes}; {{${first}|text}} has a text for those without one.`}</p>}
     </>
   );
 }

@@ -99,6 +99,7 @@ function Customers({ app, draft, onChange }: Props) {
   };
   const set = (id: string, tag: string, value: string) => onChange({ customers: draft.customers.map((c) => (c.id === id ? { ...c, values: { ...c.values, [tag]: value } } : c)) });
   const one = kind === "users" ? "user" : "company";
+  const tags = draft.except ? [] : draft.tags; // the others have no values
 
   return (
     <>
@@ -116,12 +117,12 @@ function Customers({ app, draft, onChange }: Props) {
       {draft.customers.length > 0 && (
         <div className={css.scroll}>
           <table className={css.customers} aria-label="Customers of the rule">
-            <thead><tr><th scope="col">{one}</th>{draft.tags.map((tag) => <th key={tag.name} scope="col">{`{{${tag.name}}}`}</th>)}<th scope="col"><span className="unseen">Remove</span></th></tr></thead>
+            <thead><tr><th scope="col">{one}</th>{tags.map((tag) => <th key={tag.name} scope="col">{`{{${tag.name}}}`}</th>)}<th scope="col"><span className="unseen">Remove</span></th></tr></thead>
             <tbody>
               {draft.customers.slice(0, shown).map((c) => (
                 <tr key={c.id}>
                   <td>{c.id}</td>
-                  {draft.tags.map((tag) => (
+                  {tags.map((tag) => (
                     <td key={tag.name}><TextInput size="xs" aria-label={`${tag.name} of ${c.id}`} placeholder="from the profile" value={c.values[tag.name] ?? ""} onChange={(event) => set(c.id, tag.name, event.currentTarget.value)} /></td>
                   ))}
                   <td><ActionIcon size="sm" variant="subtle" color="gray" aria-label={`Remove ${c.id}`} onClick={() => onChange({ customers: draft.customers.filter((other) => other.id !== c.id) })}><Icon name="close" size={12} /></ActionIcon></td>
